@@ -1,1 +1,30 @@
-//! .
+//! The instrument: is one build of a program faster than another, by how much, and how surely?
+//!
+//! A run goes through the modules in this order: [`config`] reads `duet.toml`, [`toolchain`] gets the targets,
+//! [`builds`] builds every variant and asks the binary what it is, [`calibrate`] measures how long an iteration takes,
+//! [`plan`] fixes everything in advance, [`schedule`] gives the random balanced orders, [`block`] runs
+//! fresh processes ([`process`]) that take turns, [`journal`] keeps what they report, [`analysis`] turns it into
+//! comparisons with the procedures of [`stats`], and [`report`] shows them.
+//!
+//! Nothing here knows any workload: cases are argument lists, observations are JSON.
+
+pub mod analysis;
+pub mod block;
+pub mod builds;
+pub mod calibrate;
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod fixture;
+pub mod journal;
+pub mod machine;
+pub mod plan;
+pub mod process;
+pub mod report;
+pub mod results;
+pub mod run;
+pub mod schedule;
+pub mod stage;
+pub mod stats;
+mod terminal;
+pub mod toolchain;

@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::analysis::{RunResult, analyse};
+use crate::error::{Error, Result};
+use crate::machine::Machine;
+use crate::plan::{PLAN_SCHEMA, Plan};
+use crate::results::{self, Results};
+use crate::run::{self, Request};
+use crate::terminal::{print, say};
+use crate::{journal, report};
+
+/// Compares builds of a program, interleaved process by process: faster, slower, equivalent?
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo duet",
+    bin_name = "cargo duet",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a command: run --suite quick.
+
+Exit codes: 0 fine, 2 wrong usage or input, 3 nothing valid measured, 130 interrupted."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build, measure and compare the variants
+    Run(RunArgs),
+    /// Analyse a results folder again, finished or interrupted, and write its report
+    Report(ReportArgs),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The suite of cases: quick, standard, origin, or one of duet.toml
+    #[arg(long, default_value = "quick")]
+    suite: String,
+    /// The variants to compare, the reference first
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    variants: Vec<String>,
+    /// Only the cases whose id matches
+    #[arg(long, value_name = "GLOB")]
+    cases: Option<String>,
+    /// Blocks a case; the suite's number by default
+    #[arg(long, value_name = "N")]
+    blocks: Option<usize>,
+    /// The seed of the schedule; from the clock by default
+    #[arg(long)]
+    seed: Option<u32>,
+    /// The configuration; the nearest duet.toml upwards by default
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print result.json on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ReportArgs {
+    /// The results folder
+    folder: PathBuf,
+    /// Print result.json on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the tool with the arguments of the process and returns its exit code: 0 fine, 2 wrong usage or
+/// input, 3 nothing valid measured, 130 interrupted.
+pub fn main() -> u8 {
+    let cli = Cli::parse();
+    match dispatch(cli.command.unwrap_or(Command::Run(cli.run))) {
+        Ok(()) => 0,
+        Err(error) => {
+            say(format_args!("error: {error}"));
+            error.exit_code()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Run(args) => {
+            let request = Request {
+                config: args.config,
+                suite: args.suite,
+                variants: args.variants,
+                cases: args.cases,
+                blocks: args.blocks,
+                seed: args.seed,
+            };
+            let (plan, result, results) = run::run(&request)?;
+            show(&plan, &result, &results, args.json)
+        }
+        Command::Report(args) => {
+            let results = Results {
+                folder: args.folder,
+            };
+            let (plan, result) = analyse_again(&results)?;
+            show(&plan, &result, &results, args.json)
+        }
+    }
+}
+
+/// Reads a results folder, analyses it and writes its report.
+fn analyse_again(results: &Results) -> Result<(Plan, RunResult)> {
+    let plan: Plan = results::read_toml(&results.plan())?;
+    if plan.schema != PLAN_SCHEMA {
+        return Err(Error::Config {
+            path: results.plan(),
+            message: format!(
+                "schema {} is not the {PLAN_SCHEMA} that this version reads; use the version that wrote it",
+                plan.schema
+            ),
+        });
+    }
+    let machine: Machine = results::read_json(&results.machine())?;
+    let journal = journal::read(&results.journal())?;
+    if journal.torn {
+        say(
+            "The last line of the journal is torn, as a kill or a full disk leaves it; it is left out.",
+        );
+    }
+    let result = analyse(&plan, &journal.entries);
+    report::write(&plan, &machine, &result, results)?;
+    Ok((plan, result))
+}
+
+/// Shows a result to the person, and as data to a program that asked for it.
+fn show(plan: &Plan, result: &RunResult, results: &Results, json: bool) -> Result<()> {
+    say(report::table(plan, result));
+    say(format_args!("Report: {}", results.report().display()));
+    if json {
+        print(results::to_json(&results.result(), result)?.trim_end());
+    }
+    if result.comparisons.is_empty() {
+        return Err(Error::NothingMeasured(format!(
+            "not one valid block was measured; the reasons are above and in {}",
+            results.report().display()
+        )));
+    }
+    Ok(())
+}

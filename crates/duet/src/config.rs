@@ -1,0 +1,490 @@
+//! `duet.toml`: which program, which variants, which cases.
+//!
+//! The file is data, not code. Whatever it holds that is not understood is an error naming the line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use crate::error::{Error, Result};
+
+/// The parsed and checked file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The margin of equivalence as a ratio minus one: 0.03 is ±3 %.
+    #[serde(default = "default_margin")]
+    pub margin: f64,
+    /// The variants of a run that names none, the reference first; all of them where absent.
+    compare: Option<Vec<Spanned<String>>>,
+    /// The program that is built and run.
+    #[serde(default)]
+    pub program: Program,
+    /// How much each suite measures, by name.
+    #[serde(default)]
+    suite: BTreeMap<String, Suite>,
+    /// The variants by name.
+    #[serde(default)]
+    pub variant: BTreeMap<String, Variant>,
+    /// What cases need to have running, by name.
+    #[serde(default)]
+    pub fixture: BTreeMap<String, Fixture>,
+    /// The cases in the order of the file.
+    #[serde(default, rename = "case")]
+    pub cases: Vec<Case>,
+}
+
+/// The cargo package and binary whose builds are compared.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// The package.
+    pub package: String,
+    /// Its binary.
+    pub bin: String,
+    /// The cargo profile.
+    #[serde(default = "default_profile")]
+    pub profile: String,
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self {
+            package: "benches".into(),
+            bin: "workload".into(),
+            profile: default_profile(),
+        }
+    }
+}
+
+/// How much a suite measures.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suite {
+    /// Blocks a case.
+    pub blocks: usize,
+    /// Seconds of timed work a process, reached by repeating iterations; at least one iteration.
+    pub seconds: f64,
+}
+
+/// How a program is built and run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// The target triple.
+    pub target: String,
+    /// How the C library is linked; the target's default where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+    /// The allocator: a feature of the program's package; the C library's where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocator: Option<String>,
+    /// The rustup toolchain; the workspace's own where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub toolchain: Option<String>,
+    /// Further compiler flags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rustflags: Vec<String>,
+    /// Environment of the running program.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// A command put before the program and its arguments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runner: Vec<String>,
+}
+
+/// How the C library is linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Link {
+    /// Found by the dynamic loader.
+    Dynamic,
+    /// Part of the binary.
+    Static,
+}
+
+/// A program that cases need to have running, such as a database server.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fixture {
+    /// Its command; a first word equal to the program's binary means the reference variant's build.
+    pub command: Vec<String>,
+}
+
+/// A workload with its parameters.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// `workload/phase/size`.
+    pub id: Spanned<String>,
+    /// The program's arguments.
+    pub args: Vec<String>,
+    /// The suites that it belongs to.
+    pub suites: Vec<Spanned<String>>,
+    /// The fixtures that it needs.
+    #[serde(default)]
+    needs: Vec<Spanned<String>>,
+    /// Results that every observation must report.
+    #[serde(default)]
+    pub expect: BTreeMap<String, f64>,
+    /// The relative tolerance of `expect`.
+    #[serde(default = "default_tolerance")]
+    pub tolerance: f64,
+    /// What the case shows, in a line.
+    #[serde(default)]
+    pub analysis: String,
+    /// Seconds without an answer after which a process is taken for hung.
+    #[serde(default = "default_timeout")]
+    pub timeout_seconds: u64,
+}
+
+impl Case {
+    /// The fixtures that the case needs.
+    pub fn needs(&self) -> Vec<String> {
+        self.needs
+            .iter()
+            .map(|name| name.get_ref().clone())
+            .collect()
+    }
+}
+
+fn default_margin() -> f64 {
+    0.03
+}
+
+fn default_profile() -> String {
+    "release".into()
+}
+
+fn default_tolerance() -> f64 {
+    1e-9
+}
+
+fn default_timeout() -> u64 {
+    600
+}
+
+/// The suites that exist without being declared.
+const BUILT_IN_SUITES: [(&str, Suite); 3] = [
+    (
+        "quick",
+        Suite {
+            blocks: 6,
+            seconds: 1.0,
+        },
+    ),
+    (
+        "standard",
+        Suite {
+            blocks: 20,
+            seconds: 2.0,
+        },
+    ),
+    (
+        "origin",
+        Suite {
+            blocks: 20,
+            seconds: 1.0,
+        },
+    ),
+];
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is not TOML, has unknown keys, or contradicts itself; the message has
+    /// the line.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        Self::parse(&text).map_err(|message| Error::Config {
+            path: path.to_path_buf(),
+            message,
+        })
+    }
+
+    /// Parses and checks the file's text.
+    fn parse(text: &str) -> std::result::Result<Self, String> {
+        let mut config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        for (name, suite) in BUILT_IN_SUITES {
+            config.suite.entry(name.into()).or_insert(suite);
+        }
+        config.check(text)?;
+        Ok(config)
+    }
+
+    fn check(&self, text: &str) -> std::result::Result<(), String> {
+        if !(self.margin > 0.0 && self.margin < 1.0) {
+            return Err(format!(
+                "margin = {} must lie between 0 and 1, for example 0.03 for ±3 %",
+                self.margin
+            ));
+        }
+        if self.variant.is_empty() {
+            return Err("there is no [variant.NAME] table; at least two are needed".into());
+        }
+        for name in self.compare.iter().flatten() {
+            known(text, name, "variant", self.variant.keys())?;
+        }
+        for (name, variant) in &self.variant {
+            if variant.target.is_empty() {
+                return Err(format!("variant `{name}`: the target is empty"));
+            }
+        }
+        for (name, fixture) in &self.fixture {
+            if fixture.command.is_empty() {
+                return Err(format!("fixture `{name}`: the command is empty"));
+            }
+        }
+        for (name, suite) in &self.suite {
+            if suite.blocks == 0 || !suite.seconds.is_finite() || suite.seconds < 0.0 {
+                return Err(format!(
+                    "suite `{name}`: blocks must be at least 1 and seconds a number from 0"
+                ));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for case in &self.cases {
+            self.check_case(text, case)?;
+            if !seen.insert(case.id.get_ref()) {
+                return Err(at(
+                    text,
+                    &case.id,
+                    &format!("case `{}` is there twice", case.id.get_ref()),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_case(&self, text: &str, case: &Case) -> std::result::Result<(), String> {
+        let id = case.id.get_ref();
+        let parts = id.split('/').collect::<Vec<_>>();
+        if parts.len() < 3 || parts.iter().any(|part| part.is_empty()) {
+            let message = format!("case id `{id}` is not of the form workload/phase/size");
+            return Err(at(text, &case.id, &message));
+        }
+        if case.args.is_empty() {
+            return Err(at(text, &case.id, &format!("case `{id}` has no args")));
+        }
+        if case.timeout_seconds == 0 {
+            return Err(at(
+                text,
+                &case.id,
+                &format!("case `{id}`: timeout_seconds must be at least 1"),
+            ));
+        }
+        if case.tolerance.is_nan() || case.tolerance <= 0.0 {
+            return Err(at(
+                text,
+                &case.id,
+                &format!("case `{id}`: tolerance must be above 0"),
+            ));
+        }
+        for suite in &case.suites {
+            known(text, suite, "suite", self.suite.keys())?;
+        }
+        for fixture in &case.needs {
+            known(text, fixture, "fixture", self.fixture.keys())?;
+        }
+        Ok(())
+    }
+
+    /// The settings of a suite.
+    ///
+    /// # Errors
+    /// An unknown name; the message lists the known ones.
+    pub fn suite(&self, name: &str) -> Result<Suite> {
+        self.suite.get(name).copied().ok_or_else(|| {
+            Error::Usage(format!(
+                "there is no suite `{name}`; there are: {}",
+                list(self.suite.keys())
+            ))
+        })
+    }
+
+    /// The variants to compare, the reference first: those of `chosen`, else those of the file.
+    ///
+    /// # Errors
+    /// An unknown name, a name given twice, or fewer than two.
+    pub fn variants(&self, chosen: &[String]) -> Result<Vec<(String, Variant)>> {
+        let names: Vec<String> = match &self.compare {
+            _ if !chosen.is_empty() => chosen.to_vec(),
+            Some(names) => names.iter().map(|name| name.get_ref().clone()).collect(),
+            None => self.variant.keys().cloned().collect(),
+        };
+        let mut variants = Vec::new();
+        for name in names {
+            let Some(variant) = self.variant.get(&name) else {
+                let known = list(self.variant.keys());
+                return Err(Error::Usage(format!(
+                    "there is no variant `{name}`; there are: {known}"
+                )));
+            };
+            if variants.iter().any(|(other, _)| *other == name) {
+                return Err(Error::Usage(format!("variant `{name}` is named twice")));
+            }
+            variants.push((name, variant.clone()));
+        }
+        if !(2..=8).contains(&variants.len()) {
+            return Err(Error::Usage(format!(
+                "a comparison takes 2 to 8 variants, not {}; choose with --variants a,b",
+                variants.len()
+            )));
+        }
+        Ok(variants)
+    }
+}
+
+/// Checks that the name at a place of the file is one of those that exist.
+fn known<'a>(
+    text: &str,
+    name: &Spanned<String>,
+    kind: &str,
+    names: impl Iterator<Item = &'a String>,
+) -> std::result::Result<(), String> {
+    let names: Vec<&String> = names.collect();
+    if names.contains(&name.get_ref()) {
+        return Ok(());
+    }
+    let message = format!(
+        "there is no {kind} `{}`; there are: {}",
+        name.get_ref(),
+        list(names.into_iter())
+    );
+    Err(at(text, name, &message))
+}
+
+/// `message` with the line of the file that it is about.
+fn at(text: &str, place: &Spanned<String>, message: &str) -> String {
+    let line = text[..place.span().start].matches('\n').count() + 1;
+    format!("line {line}: {message}")
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[variant.gnu]
+target = "x86_64-unknown-linux-gnu"
+[variant.musl]
+target = "x86_64-unknown-linux-musl"
+link = "static"
+[fixture.postgres]
+command = ["workload", "serve-postgres"]
+[[case]]
+id = "kmeans/fit/1k-k5"
+args = ["kmeans"]
+suites = ["quick"]
+"#;
+
+    #[test]
+    fn a_minimal_file_has_the_documented_defaults() {
+        let config = Config::parse(GOOD).expect("a good file");
+        assert_eq!(config.margin, 0.03);
+        assert_eq!(config.program.bin, "workload");
+        assert_eq!(config.suite("quick").expect("built in").blocks, 6);
+        assert_eq!(config.cases[0].tolerance, 1e-9);
+        let variants = config.variants(&[]).expect("two variants");
+        assert_eq!(
+            variants
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>(),
+            ["gnu", "musl"]
+        );
+        assert_eq!(variants[1].1.link, Some(Link::Static));
+    }
+
+    #[test]
+    fn the_order_of_the_choice_makes_the_reference() {
+        let config = Config::parse(GOOD).expect("a good file");
+        let chosen = ["musl".to_string(), "gnu".to_string()];
+        assert_eq!(config.variants(&chosen).expect("both exist")[0].0, "musl");
+    }
+
+    /// `text` is refused, and the message has every one of `parts`.
+    #[track_caller]
+    fn check_refused(text: &str, parts: &[&str]) {
+        let message = Config::parse(text).expect_err("refused");
+        for part in parts {
+            assert!(message.contains(part), "`{part}` is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        check_refused("magrin = 0.02", &["magrin", "line 1", "margin"]);
+        check_refused(
+            "[variant.gnu]\ntarget = \"x\"\nlibc = \"musl\"",
+            &["libc", "line 3"],
+        );
+        check_refused(
+            "[variant.gnu]\ntarget = \"x\"\nlink = \"fat\"",
+            &["fat", "line 3"],
+        );
+        check_refused("[[case]]\nid = \"a/b/c\"\nargs = \"x\"", &["line 3"]);
+        check_refused("[variant.gnu]", &["target"]);
+        check_refused("margin = ", &["line 1"]);
+        check_refused("", &["variant"]);
+        let with = |more: &str| format!("{GOOD}{more}");
+        check_refused(
+            &with("needs = [\"mysql\"]"),
+            &["line 13", "fixture `mysql`", "postgres"],
+        );
+        check_refused(
+            &format!("compare = [\"gnu\", \"mussl\"]{GOOD}"),
+            &["line 1", "`mussl`", "gnu, musl"],
+        );
+        check_refused(
+            &format!("margin = -1.0{GOOD}"),
+            &["margin", "between 0 and 1"],
+        );
+        check_refused(&format!("margin = nan{GOOD}"), &["margin"]);
+        let case = |id: &str, suite: &str| {
+            with(&format!(
+                "[[case]]\nid = \"{id}\"\nargs = [\"x\"]\nsuites = [\"{suite}\"]"
+            ))
+        };
+        check_refused(&case("kmeans/fit/1k-k5", "quick"), &["line 14", "twice"]);
+        check_refused(
+            &case("kmeans", "quick"),
+            &["line 14", "workload/phase/size"],
+        );
+        check_refused(
+            &case("a/b/c", "quik"),
+            &["line 16", "suite `quik`", "quick"],
+        );
+        check_refused(
+            &with("[suite.quick]\nblocks = 0\nseconds = 1.0"),
+            &["quick", "at least 1"],
+        );
+    }
+
+    #[track_caller]
+    fn check_choice(chosen: &[&str], part: &str) {
+        let config = Config::parse(GOOD).expect("a good file");
+        let chosen: Vec<String> = chosen.iter().map(ToString::to_string).collect();
+        let message = config.variants(&chosen).expect_err("refused").to_string();
+        assert!(message.contains(part), "{message}");
+    }
+
+    #[test]
+    fn a_bad_choice_of_variants_is_refused() {
+        check_choice(&["gnu", "bsd"], "no variant `bsd`; there are: gnu, musl");
+        check_choice(&["gnu"], "2 to 8 variants, not 1");
+        check_choice(&["gnu", "gnu"], "named twice");
+    }
+}

@@ -1,0 +1,234 @@
+//! The plan: everything that is decided before the first block, and written down then.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use probe::Identity;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Variant;
+use crate::schedule::{balanced_orders, generator};
+
+/// The version of `plan.toml`.
+pub const PLAN_SCHEMA: u32 = 1;
+
+/// A run as it was planned; `plan.toml` in the results folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The version of this format: [`PLAN_SCHEMA`].
+    pub schema: u32,
+    /// When the plan was made, RFC 3339.
+    pub created: String,
+    /// The suite's name.
+    pub suite: String,
+    /// The seed of every order and of the environment padding.
+    pub seed: u32,
+    /// Blocks a case: the n of the statistics, fixed here.
+    pub blocks: usize,
+    /// The margin of equivalence as a ratio minus one.
+    pub margin: f64,
+    /// The variants, the reference first.
+    pub variants: Vec<PlannedVariant>,
+    /// The cases in the order of the configuration.
+    #[serde(default)]
+    pub cases: Vec<PlannedCase>,
+    /// Cases that were chosen and cannot be run.
+    #[serde(default)]
+    pub not_run: Vec<NotRun>,
+}
+
+/// A variant, built and asked what it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedVariant {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The binary that is run.
+    pub binary: PathBuf,
+    /// SHA-256 of the binary, hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes, debug line tables included.
+    pub binary_bytes: u64,
+    /// What the running binary says of itself.
+    pub identity: Identity,
+    /// How it is built and run.
+    pub settings: Variant,
+}
+
+/// A case with the length of its blocks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedCase {
+    /// `workload/phase/size`.
+    pub id: String,
+    /// The program's arguments.
+    pub args: Vec<String>,
+    /// How the processes of a block share the machine.
+    pub interleave: Interleave,
+    /// Iterations in one turn.
+    pub iterations_per_turn: u64,
+    /// Turns set aside at the start of each process: first touch of memory, cold caches.
+    pub warmup_turns: usize,
+    /// Turns measured in each process.
+    pub turns: usize,
+    /// Seconds of one iteration when the case was calibrated, for the time estimate only.
+    pub calibrated_seconds: f64,
+    /// Seconds from the start of a process until it was ready, likewise.
+    pub setup_seconds: f64,
+    /// Seconds without an answer after which a process is taken for hung.
+    pub timeout_seconds: u64,
+    /// The relative tolerance of `expect`.
+    pub tolerance: f64,
+    /// The fixtures that it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// What the case shows, in a line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub analysis: String,
+    /// Results that every observation must report.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expect: BTreeMap<String, f64>,
+}
+
+/// How the processes of a block share the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interleave {
+    /// All alive at once; each runs a turn of a few milliseconds when told, in changing order.
+    Lockstep,
+    /// One after the other.
+    Sequential,
+}
+
+/// A case that was chosen and could not be run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotRun {
+    /// The case.
+    pub case: String,
+    /// Why not, and what to do.
+    pub reason: String,
+}
+
+/// The length of a turn that lock-step aims at. Shorter turns cancel more of a shared host's noise
+/// (docs/methodology.md), but each costs a wake-up of the process.
+const TURN_SECONDS: f64 = 0.004;
+
+/// Iterations above this length are not interleaved: so few would fit in a block that alternating
+/// them cancels nothing, and two live processes need twice the memory.
+const LONGEST_LOCKSTEP_ITERATION_SECONDS: f64 = 0.25;
+
+/// Warm-up of a process in lock-step; at least one turn.
+const WARMUP_SECONDS: f64 = 0.05;
+
+/// How one process of a case is cut into turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turns {
+    /// How the processes of a block share the machine.
+    pub interleave: Interleave,
+    /// Iterations in one turn.
+    pub iterations_per_turn: u64,
+    /// Turns set aside.
+    pub warmup_turns: usize,
+    /// Turns measured.
+    pub turns: usize,
+}
+
+impl Turns {
+    /// The turns that make about `seconds` of measured work from iterations of `iteration_seconds`.
+    pub fn for_iteration(iteration_seconds: f64, seconds: f64) -> Self {
+        let iteration_seconds = iteration_seconds.max(1e-9);
+        if iteration_seconds > LONGEST_LOCKSTEP_ITERATION_SECONDS {
+            return Self {
+                interleave: Interleave::Sequential,
+                iterations_per_turn: 1,
+                warmup_turns: 1,
+                turns: (seconds / iteration_seconds).round().max(1.0) as usize,
+            };
+        }
+        let iterations_per_turn = (TURN_SECONDS / iteration_seconds).round().max(1.0);
+        let turn_seconds = iterations_per_turn * iteration_seconds;
+        Self {
+            interleave: Interleave::Lockstep,
+            iterations_per_turn: iterations_per_turn as u64,
+            warmup_turns: (WARMUP_SECONDS / turn_seconds).ceil().max(1.0) as usize,
+            // An even number, so that two variants come first equally often.
+            turns: ((seconds / turn_seconds / 2.0).round() as usize * 2).max(2),
+        }
+    }
+}
+
+impl Plan {
+    /// The order in which the variants of a case are started in a block.
+    pub fn start_order(&self, case: &str, block: usize) -> Vec<usize> {
+        let mut rng = generator(self.seed.into(), &["start", case]);
+        balanced_orders(&mut rng, self.variants.len(), block + 1).remove(block)
+    }
+
+    /// The orders of the turns in a block: one a turn, warm-up included.
+    pub fn turn_orders(&self, case: &PlannedCase, block: usize) -> Vec<Vec<usize>> {
+        let mut rng = generator(self.seed.into(), &["turns", &case.id, &block.to_string()]);
+        let mut orders = balanced_orders(&mut rng, self.variants.len(), case.warmup_turns);
+        orders.extend(balanced_orders(&mut rng, self.variants.len(), case.turns));
+        orders
+    }
+
+    /// The order of the cases in a round of blocks: each round has every case once, so that what
+    /// drifts over the run is spread over all of them.
+    pub fn case_order(&self, block: usize) -> Vec<usize> {
+        use rand::seq::SliceRandom;
+        let mut order: Vec<usize> = (0..self.cases.len()).collect();
+        order.shuffle(&mut generator(
+            self.seed.into(),
+            &["cases", &block.to_string()],
+        ));
+        order
+    }
+
+    /// Bytes of environment padding of a process: 0 to 4095, because the size of the environment
+    /// shifts the stack, and with it alignment.
+    pub fn padding_bytes(&self, case: &str, block: usize, attempt: usize, variant: usize) -> usize {
+        use rand_xoshiro::rand_core::RngCore;
+        let numbers = [block, attempt, variant].map(|number| number.to_string());
+        let purpose = ["padding", case, &numbers[0], &numbers[1], &numbers[2]];
+        (generator(self.seed.into(), &purpose).next_u64() % 4096) as usize
+    }
+
+    /// Seconds that the blocks of a case take, as far as its calibration tells.
+    pub fn estimated_seconds(&self, case: &PlannedCase) -> f64 {
+        let turns = (case.warmup_turns + case.turns) as f64;
+        let work = turns * case.iterations_per_turn as f64 * case.calibrated_seconds;
+        (self.blocks * self.variants.len()) as f64 * (case.setup_seconds + work)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(iteration: f64, seconds: f64, expected: (Interleave, u64, usize, usize)) {
+        let turns = Turns::for_iteration(iteration, seconds);
+        let got = (
+            turns.interleave,
+            turns.iterations_per_turn,
+            turns.warmup_turns,
+            turns.turns,
+        );
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn turns_fit_the_length_of_an_iteration() {
+        use Interleave::{Lockstep, Sequential};
+        check(1e-6, 1.0, (Lockstep, 4000, 13, 250));
+        check(0.004, 1.0, (Lockstep, 1, 13, 250));
+        check(0.1, 1.0, (Lockstep, 1, 1, 10));
+        check(0.2, 0.1, (Lockstep, 1, 1, 2));
+        check(0.3, 1.0, (Sequential, 1, 1, 3));
+        check(20.0, 1.0, (Sequential, 1, 1, 1));
+        check(20.0, 0.0, (Sequential, 1, 1, 1));
+        check(0.0, 0.001, (Lockstep, 4_000_000, 13, 2));
+    }
+}

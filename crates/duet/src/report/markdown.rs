@@ -1,0 +1,296 @@
+//! `report.md`: the result for people, in GitHub-flavoured Markdown.
+
+use std::fmt::Write;
+
+use super::words;
+use crate::analysis::RunResult;
+use crate::machine::Machine;
+use crate::plan::{Plan, PlannedCase};
+
+/// The report.
+pub fn markdown(plan: &Plan, machine: &Machine, result: &RunResult) -> String {
+    let mut text = String::new();
+    write_all(&mut text, plan, machine, result).expect("writing to a string does not fail");
+    text
+}
+
+fn write_all(
+    text: &mut String,
+    plan: &Plan,
+    machine: &Machine,
+    result: &RunResult,
+) -> std::fmt::Result {
+    let names: Vec<&str> = plan
+        .variants
+        .iter()
+        .map(|variant| variant.name.as_str())
+        .collect();
+    writeln!(
+        text,
+        "# {}: suite {}\n",
+        escape(&names.join(" / ")),
+        escape(&plan.suite)
+    )?;
+    for sentence in words::sentences(plan, result) {
+        writeln!(text, "{}\n", escape(&sentence))?;
+    }
+    verdicts(text, result)?;
+    for caveat in words::caveats(plan, result) {
+        writeln!(text, "- {}", escape(&caveat))?;
+    }
+    not_run(text, result)?;
+    resources(text, result)?;
+    cases(text, plan, result)?;
+    variants(text, plan)?;
+    conditions(text, plan, machine)
+}
+
+fn verdicts(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    if result.comparisons.is_empty() {
+        return writeln!(
+            text,
+            "Not one block was valid: there is nothing to compare.\n"
+        );
+    }
+    let reference = escape(&result.reference);
+    writeln!(
+        text,
+        "| case | variant | {reference} | ratio | 95 % interval | verdict | blocks | detects |"
+    )?;
+    writeln!(text, "|---|---|---:|---:|---:|---|---:|---:|")?;
+    for c in &result.comparisons {
+        writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | **{}**{} | {} | {} |",
+            escape(&c.case),
+            escape(&c.variant),
+            words::time(c.reference_wall_ns),
+            words::percent(c.wall.ratio),
+            words::interval(c.wall.interval_95),
+            c.verdict,
+            if c.within_margin {
+                ", within the margin"
+            } else {
+                ""
+            },
+            c.wall.blocks,
+            words::detectable(&c.wall),
+        )?;
+    }
+    writeln!(
+        text,
+        "\nRatios are wall time an iteration, variant over {reference}: the median over the blocks, with its \
+         exact sign-test interval. \"Detects\" is the smallest difference that this many blocks of this noise \
+         find in 80 % of runs. Margin of equivalence: ±{} %.\n",
+        result.margin * 100.0
+    )
+}
+
+fn not_run(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    if !result.not_run.is_empty() {
+        writeln!(text, "\n## Not run\n")?;
+        for case in &result.not_run {
+            writeln!(text, "- `{}`: {}", code(&case.case), escape(&case.reason))?;
+        }
+    }
+    if !result.dropped.is_empty() {
+        writeln!(text, "\n## Dropped blocks\n")?;
+        for block in &result.dropped {
+            let which = if block.attempt == 0 {
+                ""
+            } else {
+                " (its replacement)"
+            };
+            let (case, reason) = (code(&block.case), escape(&block.reason));
+            writeln!(text, "- `{case}`, block {}{which}: {reason}", block.block)?;
+        }
+    }
+    Ok(())
+}
+
+fn resources(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    const METRICS: [(&str, &str); 4] = [
+        ("cpu_ns", "CPU time"),
+        ("peak_rss_bytes", "peak memory"),
+        ("minor_faults", "minor faults"),
+        ("voluntary_switches", "waits"),
+    ];
+    if result.comparisons.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n## What else differs\n")?;
+    writeln!(
+        text,
+        "| case | variant | {} |",
+        METRICS.map(|(_, title)| title).join(" | ")
+    )?;
+    writeln!(text, "|---|---|---:|---:|---:|---:|")?;
+    for c in &result.comparisons {
+        write!(text, "| {} | {} |", escape(&c.case), escape(&c.variant))?;
+        for (name, _) in METRICS {
+            match c.exploratory.get(name) {
+                Some(estimate) => {
+                    let star = if estimate.p_adjusted <= 0.05 {
+                        " \\*"
+                    } else {
+                        ""
+                    };
+                    let interval = words::interval(estimate.interval_95);
+                    write!(
+                        text,
+                        " {}{star} ({interval}) |",
+                        words::percent(estimate.ratio)
+                    )?;
+                }
+                None => write!(text, " – |")?,
+            }
+        }
+        writeln!(text)?;
+    }
+    writeln!(
+        text,
+        "\nRatios with 95 % intervals, exploratory: \\* is a difference after the Benjamini–Hochberg correction \
+         over the column; – is a metric that was zero in some block."
+    )
+}
+
+fn cases(text: &mut String, plan: &Plan, result: &RunResult) -> std::fmt::Result {
+    writeln!(text, "\n## Cases\n")?;
+    writeln!(
+        text,
+        "| case | interleaving | turns × iterations | block SD | what it shows |"
+    )?;
+    writeln!(text, "|---|---|---:|---:|---|")?;
+    for case in &plan.cases {
+        let noise: Vec<String> = result
+            .comparisons
+            .iter()
+            .filter(|c| c.case == case.id)
+            .filter_map(|c| Some(format!("{:.2} %", c.wall.block_sd? * 100.0)))
+            .collect();
+        writeln!(
+            text,
+            "| {} | {} | {} × {} | {} | {} |",
+            escape(&case.id),
+            interleaving(case),
+            case.turns,
+            case.iterations_per_turn,
+            if noise.is_empty() {
+                "–".into()
+            } else {
+                noise.join(", ")
+            },
+            escape(&case.analysis),
+        )?;
+    }
+    Ok(())
+}
+
+fn interleaving(case: &PlannedCase) -> &'static str {
+    match case.interleave {
+        crate::plan::Interleave::Lockstep => "lock-step",
+        crate::plan::Interleave::Sequential => "sequential",
+    }
+}
+
+fn variants(text: &mut String, plan: &Plan) -> std::fmt::Result {
+    writeln!(text, "\n## Variants\n")?;
+    writeln!(
+        text,
+        "| variant | target | C library | linkage | allocator | binary |"
+    )?;
+    writeln!(text, "|---|---|---|---|---|---:|")?;
+    for variant in &plan.variants {
+        let identity = &variant.identity;
+        writeln!(
+            text,
+            "| {} | {} | {} {} | {} | {} | {:.1} MB |",
+            escape(&variant.name),
+            escape(&variant.settings.target),
+            identity.libc,
+            escape(identity.libc_version.as_deref().unwrap_or("?")),
+            identity.linkage,
+            escape(&identity.allocator),
+            variant.binary_bytes as f64 / 1e6,
+        )?;
+    }
+    Ok(())
+}
+
+fn conditions(text: &mut String, plan: &Plan, machine: &Machine) -> std::fmt::Result {
+    let host = &machine.host;
+    let known = |value: &Option<String>| escape(value.as_deref().unwrap_or("unknown"));
+    writeln!(text, "\n## Machine and command\n")?;
+    writeln!(
+        text,
+        "- processor: {}, {} CPUs",
+        known(&host.cpu_model),
+        host.logical_cpus.unwrap_or(0)
+    )?;
+    if let Some(bytes) = host.memory_bytes {
+        writeln!(
+            text,
+            "- memory: {:.1} GiB",
+            bytes as f64 / f64::from(1 << 30)
+        )?;
+    }
+    writeln!(text, "- kernel: {}", known(&host.kernel))?;
+    if let Some(kind) = &host.virtualisation {
+        writeln!(text, "- virtual machine: {}", escape(kind))?;
+    }
+    if let Some(kind) = &host.container {
+        writeln!(text, "- container: {}", escape(kind))?;
+    }
+    writeln!(text, "- compiler: {}", known(&machine.rustc))?;
+    if let Some(git) = &machine.git {
+        let dirty = if git.dirty {
+            ", with local changes"
+        } else {
+            ""
+        };
+        writeln!(text, "- source: {}{dirty}", git.revision)?;
+    }
+    writeln!(
+        text,
+        "- planned: {}, seed {}, {} blocks",
+        plan.created, plan.seed, plan.blocks
+    )?;
+    writeln!(
+        text,
+        "- command: `{}`",
+        code(&machine.command_line.join(" "))
+    )
+}
+
+/// Text that Markdown must not take for markup.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' => escaped.extend(['\\', character]),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\n' | '\r' => escaped.push(' '),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// Text between backticks, where only a backtick ends it.
+fn code(text: &str) -> String {
+    text.replace(['\n', '\r'], " ").replace('`', "'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_become_markup() {
+        assert_eq!(escape("a|b<script>"), "a\\|b&lt;script&gt;");
+        assert_eq!(escape("kmeans/fit/100k-k5"), "kmeans/fit/100k-k5");
+        assert_eq!(code("`x`\ny"), "'x' y");
+    }
+}

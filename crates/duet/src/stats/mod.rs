@@ -1,0 +1,54 @@
+//! Statistics of paired comparisons: pure functions on slices, each with its source.
+//!
+//! All of them work on the *log-ratios* of the blocks, `ln(variant / reference)`, so that "twice as
+//! slow" and "twice as fast" lie equally far from "no different", which is 0.
+
+mod correction;
+mod sign_test;
+mod verdict;
+
+pub use correction::{benjamini_hochberg, holm};
+pub use sign_test::{Interval, detectable_effect, median_interval, sign_test, smallest_p};
+pub use verdict::{Evidence, Verdict};
+
+/// The median of `values`: the middle one, or the mean of the two in the middle.
+///
+/// `None` where there are no values.
+///
+/// ```
+/// assert_eq!(duet::stats::median(&[3.0, 1.0, 2.0]), Some(2.0));
+/// assert_eq!(duet::stats::median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+/// assert_eq!(duet::stats::median(&[]), None);
+/// ```
+pub fn median(values: &[f64]) -> Option<f64> {
+    let sorted = sorted(values);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(sorted[middle]),
+        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
+    }
+}
+
+/// The sample standard deviation (divisor n − 1); `None` for fewer than two values.
+///
+/// ```
+/// assert_eq!(duet::stats::standard_deviation(&[1.0, 3.0]), Some(2f64.sqrt()));
+/// assert_eq!(duet::stats::standard_deviation(&[1.0]), None);
+/// ```
+pub fn standard_deviation(values: &[f64]) -> Option<f64> {
+    if values.len() < 2 {
+        return None;
+    }
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+    Some((squares / (n - 1.0)).sqrt())
+}
+
+/// `values` in ascending order of the total order on floats.
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}

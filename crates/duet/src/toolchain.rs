@@ -1,0 +1,122 @@
+//! Compilation targets: is the standard library there, and if not, get it.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::config::Variant;
+use crate::error::{Error, Result};
+use crate::terminal::say;
+
+/// Makes sure that the standard library of every variant's target is installed, and installs with
+/// rustup what is missing.
+///
+/// # Errors
+/// A target that is missing and could not be installed; the message has what failed and what else
+/// there is to do.
+pub fn ensure_targets(folder: &Path, variants: &[(String, Variant)]) -> Result<()> {
+    let mut done: Vec<(&str, Option<&str>)> = Vec::new();
+    for (_, variant) in variants {
+        let wanted = (variant.target.as_str(), variant.toolchain.as_deref());
+        if !done.contains(&wanted) {
+            ensure_target(folder, wanted.0, wanted.1)?;
+            done.push(wanted);
+        }
+    }
+    Ok(())
+}
+
+/// `program` of the variant's toolchain, to be run in the workspace so that its pinned toolchain holds.
+pub fn tool(program: &str, toolchain: Option<&str>, folder: &Path) -> Command {
+    let mut command = match toolchain {
+        Some(toolchain) => {
+            let mut command = Command::new("rustup");
+            command.args(["run", toolchain, program]);
+            command
+        }
+        None => Command::new(std::env::var_os(program.to_uppercase()).unwrap_or(program.into())),
+    };
+    command.current_dir(folder);
+    command
+}
+
+fn ensure_target(folder: &Path, target: &str, toolchain: Option<&str>) -> Result<()> {
+    if is_installed(folder, target, toolchain)? {
+        return Ok(());
+    }
+    say(format_args!(
+        "The Rust target {target} is not installed; installing it: rustup target add {target}"
+    ));
+    let mut command = Command::new("rustup");
+    command.args(["target", "add"]);
+    command.args(
+        toolchain
+            .iter()
+            .flat_map(|toolchain| ["--toolchain", toolchain]),
+    );
+    // What is printed for people goes to standard error, rustup's own words included.
+    command
+        .arg(target)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    let failure = match command.status() {
+        Ok(status) if status.success() && is_installed(folder, target, toolchain)? => return Ok(()),
+        Ok(status) if status.success() => {
+            "rustup reported success, but rustc still finds no standard library for it (is another \
+             rustc first on PATH?)"
+                .to_string()
+        }
+        Ok(status) => format!("rustup failed ({status}), its message is above"),
+        Err(error) => format!("rustup cannot be run: {error}"),
+    };
+    Err(Error::Target(format!(
+        "the Rust target {target} is not installed, and installing it failed: {failure}.\n\
+         Alternatives:\n\
+         - with network access: rustup target add {target}\n\
+         - a Rust from your distribution that has the target (Alpine: apk add rust cargo is built for musl; \
+         Fedora: dnf install rust-std-static-{target})\n\
+         - a standard library built from source: cargo +nightly build -Zbuild-std --target {target}\n\
+         - only variants whose targets are installed: cargo duet --variants a,b"
+    )))
+}
+
+fn is_installed(folder: &Path, target: &str, toolchain: Option<&str>) -> Result<bool> {
+    let mut command = tool("rustc", toolchain, folder);
+    command.args(["--print", "target-libdir", "--target", target]);
+    let output = command.output().map_err(|error| {
+        Error::Target(format!(
+            "rustc cannot be run: {error}; install Rust from https://rustup.rs"
+        ))
+    })?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::Target(format!(
+            "rustc does not know the target {target}: {}",
+            words.trim()
+        )));
+    }
+    let libdir = String::from_utf8_lossy(&output.stdout).trim().to_string();
+    let has_std = std::fs::read_dir(libdir).is_ok_and(|entries| {
+        entries
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+    });
+    Ok(has_std)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_target_is_named() {
+        let variant = Variant {
+            target: "z80-unknown-cpm".into(),
+            ..Variant::default()
+        };
+        let error =
+            ensure_targets(Path::new("."), &[("z80".into(), variant)]).expect_err("refused");
+        assert!(error.to_string().contains("z80-unknown-cpm"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}
