@@ -1,1 +1,57 @@
-//! .
+//! A load generator for PostgreSQL: a reproducible dataset, four operations over it, a pool of
+//! prepared connections, clients that record their latencies, and a temporary server to run it all
+//! against.
+//!
+//! - [`Server::obtain`] takes the server of `DATABASE_URL`, or else starts a [`TemporaryServer`],
+//!   which is gone with the process that started it, however that ends.
+//! - [`Users`] are computed from a seed and a number; [`Dataset`] holds them in three tables, loaded
+//!   by binary `COPY`, and recognises them again.
+//! - [`Pool`] opens connections with the statement of every [`Operation`] prepared; [`Client`]
+//!   executes operations with parameters drawn from a seed; [`Request::expected_answer`] says what
+//!   must come back.
+//! - [`closed_loop`] drives many clients and reports throughput and latency ([`LatencyRecorder`]).
+//!
+//! All that can go wrong is a [`DbloadError`], which never holds a password.
+//!
+//! ```
+//! use dbload::{Client, ClosedLoop, Dataset, DatasetConfig, Operation, Pool, TemporaryServer, closed_loop};
+//!
+//! let server = TemporaryServer::start()?;
+//! let config = DatasetConfig { users: 1_000, seed: 42, schema: "shop".into() };
+//! let dataset = Dataset::open_or_load(server.url(), &config)?;
+//! let pool = Pool::connect(&dataset, 2)?;
+//!
+//! let answer = Client::new(&pool, 1).execute(Operation::CountExtremes)?;
+//! assert_eq!(answer.rows, 2);
+//!
+//! let plan = ClosedLoop { operations: vec![Operation::UserByName], clients: 2, operations_per_client: 50, seed: 1 };
+//! let report = closed_loop(&pool, &plan)?;
+//! let latency = report.operations[&Operation::UserByName].latency.summary().expect("100 were recorded");
+//! assert!(latency.p50_ns <= latency.p95_ns && latency.p95_ns <= latency.p99_ns);
+//! # Ok::<(), dbload::DbloadError>(())
+//! ```
+
+mod answer;
+mod client;
+mod closed_loop;
+mod dataset;
+mod error;
+mod latency;
+mod operation;
+mod pool;
+mod random;
+mod schema;
+mod server;
+mod target;
+mod user;
+
+pub use answer::Answer;
+pub use client::Client;
+pub use closed_loop::{ClosedLoop, LoopReport, MAX_CLIENTS, OperationReport, closed_loop};
+pub use dataset::{Dataset, DatasetConfig};
+pub use error::DbloadError;
+pub use latency::{LatencyRecorder, LatencySummary};
+pub use operation::{MAX_RANGE, Operation, Request, UIDS};
+pub use pool::Pool;
+pub use server::{Server, TemporaryServer};
+pub use user::{Gender, MAX_USERS, User, Users};

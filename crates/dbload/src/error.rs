@@ -1,0 +1,223 @@
+//! What can go wrong.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+
+use postgres::error::Severity;
+
+/// What can go wrong, and what to do about it.
+///
+/// Every message names the server without its password, and the database's own words. No variant
+/// holds a password: neither `Display` nor `Debug` can show one.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum DbloadError {
+    /// The connection URL cannot be read. The URL itself is not repeated.
+    #[error(
+        "the database URL cannot be used: {reason}; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE with every \
+         special character of the password percent-encoded (the URL is not shown, as it may hold a password)"
+    )]
+    Url {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A parameter is out of its range.
+    #[error("invalid {parameter}: {reason}")]
+    Parameter {
+        /// The name of the parameter.
+        parameter: &'static str,
+        /// What was given and what is allowed.
+        reason: String,
+    },
+    /// No connection: the server cannot be reached, or refuses this user.
+    #[error("cannot connect to {server}: {reason}")]
+    Connect {
+        /// The server, without password.
+        server: String,
+        /// The cause, in the words of the system or the server.
+        reason: String,
+        /// The server's five-character code, where the server answered.
+        sqlstate: Option<String>,
+    },
+    /// Every connection of the pool was in use, or could not be opened, for too long.
+    #[error("no connection to {server} became free within {waited_ms} ms: {reason}")]
+    Checkout {
+        /// The server, without password.
+        server: String,
+        /// The time limit, in milliseconds.
+        waited_ms: u128,
+        /// The last failure to open a connection, if there was one.
+        reason: String,
+    },
+    /// The server refused a statement; the connection is still good.
+    #[error("{what} failed on {server}: {reason}")]
+    Query {
+        /// What was being done.
+        what: String,
+        /// The server, without password.
+        server: String,
+        /// The server's message.
+        reason: String,
+        /// The server's five-character code; `None` when an answer could not be decoded.
+        sqlstate: Option<String>,
+    },
+    /// The server went away.
+    #[error("the connection to {server} was lost during {what}: {reason}")]
+    ConnectionLost {
+        /// What was being done.
+        what: String,
+        /// The server, without password.
+        server: String,
+        /// The cause, in the words of the system or the server.
+        reason: String,
+        /// The server's five-character code, where it sent one before it went.
+        sqlstate: Option<String>,
+    },
+    /// The schema is there, with something else in it.
+    #[error(
+        "schema \"{schema}\" on {server} holds {found}, not {wanted}; choose another schema, or drop this one: \
+         DROP SCHEMA \"{schema}\" CASCADE"
+    )]
+    OtherContent {
+        /// The name of the schema.
+        schema: String,
+        /// The server, without password.
+        server: String,
+        /// What is in it.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// No PostgreSQL server programs on this machine.
+    #[error(
+        "no PostgreSQL server found: looked for the programs initdb and postgres in {searched}; install them (Debian, \
+         Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; Alpine: apk add postgresql), or name \
+         their folder in PGBIN, or name a running server in DATABASE_URL"
+    )]
+    NoServerBinaries {
+        /// The folders that were looked at.
+        searched: String,
+    },
+    /// The temporary server did not start.
+    #[error("the temporary PostgreSQL server did not start: {step}: {reason}")]
+    Start {
+        /// The step that failed.
+        step: String,
+        /// Its output.
+        reason: String,
+    },
+}
+
+impl DbloadError {
+    /// The five-character SQLSTATE of the server, where it sent one.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Connect { sqlstate, .. }
+            | Self::Query { sqlstate, .. }
+            | Self::ConnectionLost { sqlstate, .. } => sqlstate.as_deref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn parameter(parameter: &'static str, reason: impl Into<String>) -> Self {
+        Self::Parameter {
+            parameter,
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn connect(server: &str, error: &postgres::Error) -> Self {
+        Self::Connect {
+            server: server.into(),
+            reason: reason(error),
+            sqlstate: sqlstate(error),
+        }
+    }
+
+    /// A failed statement, told apart from a lost connection.
+    pub(crate) fn statement(
+        server: &str,
+        what: impl Into<String>,
+        error: &postgres::Error,
+    ) -> Self {
+        let (what, server) = (what.into(), server.into());
+        let (reason, sqlstate) = (reason(error), sqlstate(error));
+        if ends_connection(error) {
+            Self::ConnectionLost {
+                what,
+                server,
+                reason,
+                sqlstate,
+            }
+        } else {
+            Self::Query {
+                what,
+                server,
+                reason,
+                sqlstate,
+            }
+        }
+    }
+
+    pub(crate) fn start(step: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Start {
+            step: step.into(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn start_io(step: &str, path: &Path, error: &io::Error) -> Self {
+        Self::start(format!("{step} {}", path.display()), error.to_string())
+    }
+}
+
+/// A server that ends the connection says so by the severity FATAL; an error without any server
+/// message comes from the socket, unless it is about values that do not fit.
+fn ends_connection(error: &postgres::Error) -> bool {
+    match error.as_db_error() {
+        Some(db) => matches!(
+            db.parsed_severity(),
+            Some(Severity::Fatal | Severity::Panic)
+        ),
+        None => error.is_closed() || caused_by_io(error),
+    }
+}
+
+fn caused_by_io(error: &postgres::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(current) = cause {
+        if current.is::<io::Error>() {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
+}
+
+fn sqlstate(error: &postgres::Error) -> Option<String> {
+    error.code().map(|code| code.code().to_owned())
+}
+
+/// The whole chain of causes in one line, as the outermost says only "db error".
+fn reason(error: &postgres::Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        let mut text = format!(
+            "{}: {} (SQLSTATE {})",
+            db.severity(),
+            db.message(),
+            db.code().code()
+        );
+        for more in [db.detail(), db.hint()].into_iter().flatten() {
+            write!(text, "; {more}").expect("writing to a string does not fail");
+        }
+        return text;
+    }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(current) = cause {
+        write!(text, ": {current}").expect("writing to a string does not fail");
+        cause = current.source();
+    }
+    text
+}

@@ -1,0 +1,265 @@
+//! The statements that make, recognise and empty the tables.
+
+use postgres::Transaction;
+use postgres::types::Type;
+
+use crate::DbloadError;
+
+/// Counts up whenever the same seed would give other users or other tables.
+const CONTENT_VERSION: i32 = 1;
+
+/// The tables with rows of users.
+const TABLES: [&str; 3] = ["users_tbl", "user_info_tbl", "user_profile_tbl"];
+
+/// What a schema holds.
+pub(crate) enum Content {
+    /// It is not there, or has no tables.
+    Nothing,
+    /// A dataset, the wanted one or another.
+    Ours { wanted: bool, description: String },
+    /// Anything else.
+    Foreign { description: String },
+}
+
+/// Refuses what is not a plain identifier, so that statements can be put together from it, and the
+/// schemas that belong to others.
+pub(crate) fn check_name(schema: &str) -> Result<(), DbloadError> {
+    let refuse = |reason: &str| {
+        Err(DbloadError::parameter(
+            "schema",
+            format!("{schema:?} {reason}"),
+        ))
+    };
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if schema.is_empty() || schema.len() > 63 {
+        return refuse("must have 1 to 63 characters");
+    }
+    if !schema.chars().all(plain) || schema.starts_with(|c: char| c.is_ascii_digit()) {
+        return refuse("must be of small letters, digits and _, and not start with a digit");
+    }
+    if schema.starts_with("pg_") || schema == "information_schema" || schema == "public" {
+        return refuse("belongs to the database; the dataset needs a schema of its own");
+    }
+    Ok(())
+}
+
+/// The key of the advisory lock on a schema: FNV-1a over a name that no other program will use.
+pub(crate) fn lock_key(schema: &str) -> i64 {
+    let name = format!("dbload dataset in schema {schema}");
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash.cast_signed()
+}
+
+/// A dataset in words.
+pub(crate) fn describe(users: u32, seed: u64) -> String {
+    format!("{users} users of seed {seed}")
+}
+
+/// Looks at what `schema` holds, and whether it is all of the wanted dataset.
+pub(crate) fn content(
+    transaction: &mut Transaction<'_>,
+    schema: &str,
+    users: u32,
+    seed: u64,
+) -> Result<Content, postgres::Error> {
+    let found = transaction.query_one(
+        "SELECT count(*), count(*) FILTER (WHERE relname = 'dbload_meta') \
+         FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace \
+         WHERE nspname = $1 AND relkind IN ('r', 'p', 'v', 'm', 'f')",
+        &[&schema],
+    )?;
+    let (relations, meta): (i64, i64) = (found.try_get(0)?, found.try_get(1)?);
+    if relations == 0 {
+        return Ok(Content::Nothing);
+    }
+    if meta == 0 {
+        return Ok(Content::Foreign {
+            description: format!("{relations} tables or views of something else"),
+        });
+    }
+    let meta = format!("SELECT version, users, seed FROM \"{schema}\".dbload_meta");
+    let Some(meta) = transaction.query_opt(&meta, &[])? else {
+        return Ok(Content::Foreign {
+            description: "a dataset whose description is gone".into(),
+        });
+    };
+    let (version, found_users, found_seed): (i32, i32, i64) =
+        (meta.try_get(0)?, meta.try_get(1)?, meta.try_get(2)?);
+    if version != CONTENT_VERSION {
+        return Ok(Content::Foreign {
+            description: format!(
+                "a dataset in format {version}, where this program uses {CONTENT_VERSION}"
+            ),
+        });
+    }
+    let description = format!("{found_users} users of seed {}", found_seed.cast_unsigned());
+    if i64::from(found_users) != i64::from(users) || found_seed.cast_unsigned() != seed {
+        return Ok(Content::Ours {
+            wanted: false,
+            description,
+        });
+    }
+    for table in TABLES {
+        let count =
+            transaction.query_one(&format!("SELECT count(*) FROM \"{schema}\".{table}"), &[])?;
+        let count: i64 = count.try_get(0)?;
+        if count != i64::from(users) {
+            let description = format!("{description} with {count} rows left in {table}");
+            return Ok(Content::Ours {
+                wanted: false,
+                description,
+            });
+        }
+    }
+    Ok(Content::Ours {
+        wanted: true,
+        description,
+    })
+}
+
+/// Makes the bare tables; keys and constraints follow the rows, as that is faster.
+///
+/// The collation of names is fixed, because it decides the order of rows and can cost more than all
+/// else.
+pub(crate) fn create(schema: &str) -> String {
+    format!(
+        "CREATE SCHEMA IF NOT EXISTS \"{schema}\";
+         CREATE TYPE \"{schema}\".gender AS ENUM ('male', 'female');
+         CREATE TABLE \"{schema}\".users_tbl (id integer NOT NULL, uid uuid NOT NULL);
+         CREATE TABLE \"{schema}\".user_info_tbl (
+             id integer NOT NULL,
+             uid uuid NOT NULL,
+             name varchar(50) COLLATE \"C\" NOT NULL,
+             age smallint NOT NULL,
+             gender \"{schema}\".gender NOT NULL
+         );
+         CREATE TABLE \"{schema}\".user_profile_tbl (
+             id integer NOT NULL,
+             uid uuid NOT NULL,
+             nickname varchar(50) COLLATE \"C\" NOT NULL,
+             pic varchar(256) COLLATE \"C\"
+         );
+         CREATE TABLE \"{schema}\".dbload_meta (version integer NOT NULL, users integer NOT NULL, seed bigint NOT NULL);"
+    )
+}
+
+/// Brings existing tables back to the bare state, keeping the tables themselves and their type, so
+/// that prepared statements of other connections stay valid.
+pub(crate) fn empty(schema: &str) -> String {
+    let drop: String = CONSTRAINTS
+        .iter()
+        .rev()
+        .map(|(table, name, _)| {
+            format!("ALTER TABLE \"{schema}\".{table} DROP CONSTRAINT IF EXISTS {name};\n")
+        })
+        .collect();
+    format!(
+        "TRUNCATE \"{schema}\".users_tbl, \"{schema}\".user_info_tbl, \"{schema}\".user_profile_tbl, \
+         \"{schema}\".dbload_meta;\n{drop}"
+    )
+}
+
+/// Adds keys and constraints to the loaded tables, and the planner's statistics.
+pub(crate) fn finish(schema: &str) -> String {
+    let add: String = CONSTRAINTS
+        .iter()
+        .map(|(table, name, definition)| {
+            let definition = definition.replace("users_tbl", &format!("\"{schema}\".users_tbl"));
+            format!("ALTER TABLE \"{schema}\".{table} ADD CONSTRAINT {name} {definition};\n")
+        })
+        .collect();
+    let analyze: String = TABLES
+        .iter()
+        .map(|table| format!("ANALYZE \"{schema}\".{table};\n"))
+        .collect();
+    add + &analyze
+}
+
+/// Table, name and definition, those that others need first.
+const CONSTRAINTS: [(&str, &str, &str); 10] = [
+    ("users_tbl", "users_id", "PRIMARY KEY (id)"),
+    ("users_tbl", "users_uid", "UNIQUE (uid)"),
+    ("user_info_tbl", "user_info_id", "PRIMARY KEY (id)"),
+    ("user_info_tbl", "user_info_uid", "UNIQUE (uid)"),
+    ("user_info_tbl", "user_info_name", "UNIQUE (name)"),
+    (
+        "user_info_tbl",
+        "user_info_age",
+        "CHECK (age BETWEEN 20 AND 60)",
+    ),
+    (
+        "user_info_tbl",
+        "user_info_user",
+        "FOREIGN KEY (uid) REFERENCES users_tbl (uid)",
+    ),
+    ("user_profile_tbl", "user_profile_id", "PRIMARY KEY (id)"),
+    ("user_profile_tbl", "user_profile_uid", "UNIQUE (uid)"),
+    (
+        "user_profile_tbl",
+        "user_profile_user",
+        "FOREIGN KEY (uid) REFERENCES users_tbl (uid)",
+    ),
+];
+
+/// The type of the gender column, which every database numbers differently.
+pub(crate) fn gender_type(
+    transaction: &mut Transaction<'_>,
+    schema: &str,
+) -> Result<Type, postgres::Error> {
+    let statement =
+        transaction.prepare(&format!("SELECT gender FROM \"{schema}\".user_info_tbl"))?;
+    Ok(statement.columns()[0].type_().clone())
+}
+
+/// Notes which users are loaded.
+pub(crate) fn write_meta(
+    transaction: &mut Transaction<'_>,
+    schema: &str,
+    users: u32,
+    seed: u64,
+) -> Result<(), postgres::Error> {
+    let users = i32::try_from(users).expect("a checked number of users has at most six digits");
+    let insert =
+        format!("INSERT INTO \"{schema}\".dbload_meta (version, users, seed) VALUES ($1, $2, $3)");
+    transaction.execute(&insert, &[&CONTENT_VERSION, &users, &seed.cast_signed()])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_name_refused(schema: &str) {
+        let error = check_name(schema).expect_err("a bad name").to_string();
+        assert!(
+            error.contains("invalid schema") && error.contains(&format!("{schema:?}")),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn names_that_are_no_identifier_or_belong_to_others_are_refused() {
+        check_name_refused("");
+        check_name_refused("1st");
+        check_name_refused("Upper");
+        check_name_refused("with space");
+        check_name_refused("quote\"; DROP TABLE x; --");
+        check_name_refused("straße");
+        check_name_refused("pg_catalog");
+        check_name_refused("public");
+        check_name_refused("information_schema");
+        check_name_refused(&"x".repeat(64));
+        for good in ["dbload", "_", "a1", &"x".repeat(63)] {
+            check_name(good).expect("a good name");
+        }
+    }
+
+    #[test]
+    fn schemas_have_different_locks() {
+        assert_ne!(lock_key("a"), lock_key("b"));
+        assert_eq!(lock_key("a"), lock_key("a"));
+    }
+}
