@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use globset::Glob;
-use jiff::{Timestamp, Zoned};
+use wildmatch::WildMatch;
 
 use crate::analysis::{RunResult, analyse};
 use crate::block::{Block, Outcome};
@@ -70,9 +69,10 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let interrupted = catch_signals()?;
     toolchain::ensure_targets(&workspace, &chosen)?;
     let target_folder = target_folder(&workspace)?;
+    let created = now();
     let name = format!(
         "{}-{}",
-        Zoned::now().strftime("%Y-%m-%dT%H%M%S"),
+        created.replace(':', "").trim_end_matches('Z'),
         request.suite
     );
     let results = Results::create(&target_folder.join("duet"), &name)?;
@@ -87,7 +87,7 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
 
     let mut plan = Plan {
         schema: PLAN_SCHEMA,
-        created: Timestamp::now().to_string(),
+        created,
         suite: request.suite.clone(),
         seed: request.seed.unwrap_or_else(seed_from_clock),
         blocks: request.blocks.unwrap_or(suite.blocks),
@@ -135,14 +135,7 @@ fn find_config() -> Result<PathBuf> {
 
 /// The cases of the suite that the glob lets through.
 fn choose_cases(config: &Config, request: &Request) -> Result<Vec<Case>> {
-    let glob = match &request.cases {
-        Some(pattern) => Some(
-            Glob::new(pattern)
-                .map_err(|error| Error::Usage(format!("--cases `{pattern}`: {error}")))?
-                .compile_matcher(),
-        ),
-        None => None,
-    };
+    let glob = request.cases.as_deref().map(WildMatch::new);
     let suite = &request.suite;
     let of_suite: Vec<&Case> = config
         .cases
@@ -153,7 +146,7 @@ fn choose_cases(config: &Config, request: &Request) -> Result<Vec<Case>> {
         .iter()
         .filter(|case| {
             glob.as_ref()
-                .is_none_or(|glob| glob.is_match(case.id.get_ref()))
+                .is_none_or(|glob| glob.matches(case.id.get_ref()))
         })
         .map(|case| (*case).clone())
         .collect();
@@ -231,6 +224,11 @@ fn build(
         variants.push(variant);
     }
     Ok(variants)
+}
+
+/// The time in UTC to the second, RFC 3339.
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
 /// A seed that differs from run to run; it is written into the plan.
@@ -343,7 +341,7 @@ fn run_block(
             case: case.id.clone(),
             block: number,
             attempt,
-            ended: Timestamp::now().to_string(),
+            ended: now(),
             dropped: outcome.dropped,
         }));
         journal.append(&entries)?;
