@@ -1,0 +1,7 @@
+//! The program `workload` as others use it: arguments, exit status, standard streams.
+
+mod cases;
+mod database;
+mod one_shot;
+mod paced;
+mod process;
