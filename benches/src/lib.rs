@@ -5,7 +5,7 @@
 //!   [`session::Session`], whose iterations can be repeated.
 //! - [`run::Run`] measures a session's iterations and makes the [`probe::Observation`] of them.
 //! - [`paced`] lets another program set the pace.
-//! - [`registry::ENTRIES`] lists the built-in cases.
+//! - [`registry`] reads the cases of `duet.toml`.
 //! - [`allocator::name`] proves which allocator the process uses.
 //!
 //! # Example

@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::env;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process;
 use std::time::Duration;
 
 use benches::baseline;
 use benches::case::Case;
-use benches::registry::{ENTRIES, Entry, Suite};
+use benches::registry::{self, Entry};
 use benches::session::{Session, WorkloadError};
 use criterion::{Criterion, PlottingBackend};
 use dbload::Server;
@@ -17,9 +18,14 @@ use dbload::Server;
 pub fn main(workload: &str) {
     let mut criterion = configured();
     let server = RefCell::new(None);
-    for entry in ENTRIES.iter().filter(|entry| {
-        entry.suites.contains(&Suite::Quick) && entry.id.split('/').next() == Some(workload)
-    }) {
+    let entries = registry::read(Path::new(registry::WORKSPACE_FILE)).unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "{error}");
+        process::exit(1)
+    });
+    for entry in entries
+        .iter()
+        .filter(|entry| entry.is_in("quick") && entry.id.split('/').next() == Some(workload))
+    {
         bench(&mut criterion, entry, &server);
     }
     criterion.final_summary();
@@ -46,7 +52,7 @@ fn configured() -> Criterion {
 
 fn bench(criterion: &mut Criterion, entry: &Entry, server: &RefCell<Option<Server>>) {
     let case = or_exit(entry.case(), entry, server);
-    let mut group = criterion.benchmark_group(entry.id);
+    let mut group = criterion.benchmark_group(&entry.id);
     let mut session = None;
     group.bench_function(case.engine(), |bencher| {
         // Only now is it known that the case is neither filtered out nor just listed. Criterion calls this

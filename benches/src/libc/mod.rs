@@ -71,24 +71,22 @@ impl LibcArgs {
         id
     }
 
-    /// Does the set-up, one iteration included, so that every page has been touched.
+    /// Fills the heap, the buffers or the tables.
     ///
     /// # Errors
     ///
     /// [`WorkloadError::Input`] for an option that does not go with the operation or is too large.
     pub fn prepare(&self) -> Result<Box<dyn Session>, WorkloadError> {
         self.check()?;
-        let mut session: Box<dyn Session> = match self.operation {
+        Ok(match self.operation {
             LibcOperation::Malloc => Box::new(malloc::Malloc::new(
                 self.pattern(),
                 self.threads(),
                 self.seed,
-            )?),
-            LibcOperation::Memcpy => Box::new(memcpy::Memcpy::new(self.bytes(), self.seed)?),
-            LibcOperation::Math => Box::new(math::Math::new(self.seed)?),
-        };
-        session.run(0)?;
-        Ok(session)
+            )),
+            LibcOperation::Memcpy => Box::new(memcpy::Memcpy::new(self.bytes(), self.seed)),
+            LibcOperation::Math => Box::new(math::Math::new(self.seed)),
+        })
     }
 
     fn pattern(&self) -> MallocPattern {

@@ -44,8 +44,12 @@ pub enum Command {
     /// Start a temporary PostgreSQL server, print DATABASE_URL=… and `ready`, and stay until standard
     /// input ends or a signal to terminate comes
     ServePostgres,
-    /// List the built-in cases: name, suites, arguments
-    Cases,
+    /// List the cases of a configuration: name, suites, arguments
+    Cases {
+        /// The configuration
+        #[arg(long, value_name = "FILE", default_value = "duet.toml")]
+        config: PathBuf,
+    },
 }
 
 /// A workload's own arguments with those that all workloads have.
@@ -86,7 +90,7 @@ pub enum Task {
     Run(WorkloadArgs, RunOptions),
     Identity { json: bool },
     ServePostgres,
-    Cases,
+    Cases { config: PathBuf },
 }
 
 impl From<Command> for Task {
@@ -98,7 +102,7 @@ impl From<Command> for Task {
             Command::Libc(with) => Task::Run(WorkloadArgs::Libc(with.workload), with.options),
             Command::Identity { json } => Task::Identity { json },
             Command::ServePostgres => Task::ServePostgres,
-            Command::Cases => Task::Cases,
+            Command::Cases { config } => Task::Cases { config },
         }
     }
 }

@@ -49,21 +49,11 @@ fn execute(task: Task) -> Result<(), Failure> {
         }
         Task::Identity { json } => identity::print(json),
         Task::ServePostgres => serve_postgres::serve(),
-        Task::Cases => {
+        Task::Cases { config } => {
             let mut out = io::stdout().lock();
-            for entry in registry::ENTRIES {
-                let suites = entry
-                    .suites
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>();
-                writeln!(
-                    out,
-                    "{}\t{}\t{}",
-                    entry.id,
-                    suites.join(","),
-                    entry.args.join(" ")
-                )?;
+            for entry in registry::read(&config)? {
+                let (suites, args) = (entry.suites.join(","), entry.args.join(" "));
+                writeln!(out, "{}\t{suites}\t{args}", entry.id)?;
             }
             Ok(())
         }

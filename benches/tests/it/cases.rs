@@ -1,13 +1,17 @@
 //! The built-in cases.
 
 use benches::case::Case;
-use benches::registry::{ENTRIES, Suite};
+use benches::registry::{Entry, WORKSPACE_FILE, read};
 
 use crate::process::run;
 
+fn entries() -> Vec<Entry> {
+    read(WORKSPACE_FILE.as_ref()).expect("duet.toml is readable")
+}
+
 #[test]
 fn the_arguments_of_every_entry_make_its_case() {
-    for entry in ENTRIES {
+    for entry in entries() {
         let case = entry
             .case()
             .unwrap_or_else(|error| panic!("{}: {error}", entry.id));
@@ -18,9 +22,10 @@ fn the_arguments_of_every_entry_make_its_case() {
 
 #[test]
 fn no_name_is_used_twice() {
-    for (index, entry) in ENTRIES.iter().enumerate() {
+    let entries = entries();
+    for (index, entry) in entries.iter().enumerate() {
         assert!(
-            ENTRIES[..index].iter().all(|other| other.id != entry.id),
+            entries[..index].iter().all(|other| other.id != entry.id),
             "{}",
             entry.id
         );
@@ -29,6 +34,7 @@ fn no_name_is_used_twice() {
 
 #[test]
 fn every_workload_has_quick_cases() {
+    let entries = entries();
     for workload in [
         "kmeans/",
         "forest/train/",
@@ -37,9 +43,7 @@ fn every_workload_has_quick_cases() {
         "dbload/load/",
         "libc/",
     ] {
-        let quick = ENTRIES
-            .iter()
-            .filter(|entry| entry.suites.contains(&Suite::Quick));
+        let quick = entries.iter().filter(|entry| entry.is_in("quick"));
         assert!(
             quick.clone().any(|entry| entry.id.starts_with(workload)),
             "{workload}"
@@ -49,25 +53,30 @@ fn every_workload_has_quick_cases() {
 
 #[test]
 fn the_list_has_a_line_for_each() {
-    let ended = run("cases");
+    let entries = entries();
+    let ended = run(&format!("cases --config {WORKSPACE_FILE}"));
+    let refused = run("cases --config /nowhere.toml");
+    assert_eq!(refused.status, Some(2));
+    assert!(
+        refused.stderr.contains("/nowhere.toml"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-    assert_eq!(ended.stdout.lines().count(), ENTRIES.len());
-    for (line, entry) in ended.stdout.lines().zip(ENTRIES) {
+    assert_eq!(ended.stdout.lines().count(), entries.len());
+    for (line, entry) in ended.stdout.lines().zip(&entries) {
         let columns: Vec<&str> = line.split('\t').collect();
         assert_eq!(
             (columns[0], columns[2]),
-            (entry.id, entry.args.join(" ").as_str())
+            (entry.id.as_str(), entry.args.join(" ").as_str())
         );
     }
 }
 
 #[test]
 fn the_quick_cases_give_what_is_expected() {
-    for entry in ENTRIES
-        .iter()
-        .filter(|entry| entry.suites.contains(&Suite::Quick))
-    {
-        if entry.expect.is_none() {
+    for entry in entries().iter().filter(|entry| entry.is_in("quick")) {
+        if entry.expect.is_empty() {
             continue;
         }
         let mut session = entry
