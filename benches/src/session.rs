@@ -81,6 +81,9 @@ pub enum WorkloadError {
     /// The database failed.
     #[error("the database workload failed: {0}")]
     Database(#[from] dbload::DbloadError),
+    /// There is no thread for a workload that needs several.
+    #[error("cannot start a thread: {0}; take fewer, or raise the limit (ulimit -u)")]
+    Thread(#[source] std::io::Error),
     /// The cost of the run could not be read.
     #[error("cannot read what the run cost: {0}")]
     Probe(#[from] probe::ProbeError),

@@ -27,7 +27,7 @@ struct Heap {
     blocks: Vec<Vec<u8>>,
     steps: Vec<Step>,
     /// What the last iteration found in the blocks that it gave back.
-    checksum: u64,
+    checksum: Option<u64>,
 }
 
 /// One step: a new block of `bytes` takes the place of the one in `slot`.
@@ -37,11 +37,7 @@ struct Step {
 }
 
 impl Malloc {
-    pub(super) fn new(
-        pattern: MallocPattern,
-        threads: usize,
-        seed: u32,
-    ) -> Result<Self, WorkloadError> {
+    pub(super) fn new(pattern: MallocPattern, threads: usize, seed: u32) -> Self {
         let mut random = RandomState::new(seed);
         let heaps = (0..threads)
             .map(|_| match pattern {
@@ -49,7 +45,7 @@ impl Malloc {
                 MallocPattern::Large => Heap::for_large_buffers(&mut random),
             })
             .collect();
-        Ok(Malloc { pattern, heaps })
+        Malloc { pattern, heaps }
     }
 
     fn threads(&self) -> usize {
@@ -72,9 +68,13 @@ impl Session for Malloc {
             [heap] => work(heap),
             heaps => thread::scope(|scope| {
                 for heap in heaps {
-                    scope.spawn(move || work(heap));
+                    let thread = thread::Builder::new().name("malloc".to_owned());
+                    thread
+                        .spawn_scoped(scope, move || work(heap))
+                        .map_err(WorkloadError::Thread)?;
                 }
-            }),
+                Ok::<(), WorkloadError>(())
+            })?,
         }
         Ok(())
     }
@@ -84,20 +84,19 @@ impl Session for Malloc {
     }
 
     fn outcome(&mut self) -> Result<Outcome, WorkloadError> {
+        if self.heaps.iter().any(|heap| heap.checksum.is_none()) {
+            self.run(0)?;
+        }
         let steps = self
             .heaps
             .iter()
             .map(|heap| heap.steps.len())
             .sum::<usize>();
-        let checksum = self
-            .heaps
-            .iter()
-            .fold(Fnv::new(), |hash, heap| hash.number(heap.checksum))
-            .hex();
+        let checksums = self.heaps.iter().filter_map(|heap| heap.checksum);
         Ok(Outcome::default()
             .result("threads", self.threads())
             .result("allocations_per_iteration", steps)
-            .fingerprint("checksum", checksum))
+            .fingerprint("checksum", checksums.fold(Fnv::new(), Fnv::number).hex()))
     }
 }
 
@@ -115,7 +114,7 @@ impl Heap {
         Heap {
             blocks,
             steps,
-            checksum: 0,
+            checksum: None,
         }
     }
 
@@ -129,7 +128,7 @@ impl Heap {
         Heap {
             blocks: Vec::new(),
             steps,
-            checksum: 0,
+            checksum: None,
         }
     }
 
@@ -141,7 +140,7 @@ impl Heap {
             checksum += u64::from(old[0]);
             drop(black_box(old));
         }
-        self.checksum = checksum;
+        self.checksum = Some(checksum);
     }
 
     fn take_and_give_back(&mut self) {
@@ -154,7 +153,7 @@ impl Heap {
             checksum = last.wrapping_add(checksum).rotate_left(7) ^ buffer.len() as u64;
             drop(buffer);
         }
-        self.checksum = checksum;
+        self.checksum = Some(checksum);
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) struct Memcpy {
     calls: usize,
     source: Buffer,
     destination: Buffer,
+    has_copied: bool,
 }
 
 /// Memory whose `base` has the wanted place within its page.
@@ -45,7 +46,7 @@ impl Buffer {
 }
 
 impl Memcpy {
-    pub(super) fn new(bytes: usize, seed: u32) -> Result<Self, WorkloadError> {
+    pub(super) fn new(bytes: usize, seed: u32) -> Self {
         let mut random = RandomState::new(seed);
         // A pattern is repeated: drawing every byte would take longer than the case.
         let pattern: Vec<u8> = (0..PAGE + 1).map(|_| random.interval(255) as u8).collect();
@@ -56,12 +57,13 @@ impl Memcpy {
         {
             *byte = *pattern;
         }
-        Ok(Memcpy {
+        Memcpy {
             bytes,
             calls: (BYTES_PER_ITERATION / bytes).clamp(1, MAX_CALLS),
             source,
             destination: Buffer::new(bytes, PAGE / 2),
-        })
+            has_copied: false,
+        }
     }
 }
 
@@ -82,10 +84,14 @@ impl Session for Memcpy {
             self.destination.memory[to..to + bytes].copy_from_slice(source);
             black_box(&mut self.destination.memory);
         }
+        self.has_copied = true;
         Ok(())
     }
 
     fn outcome(&mut self) -> Result<Outcome, WorkloadError> {
+        if !self.has_copied {
+            self.run(0)?;
+        }
         let Buffer { memory, base } = &self.destination;
         let copied = &memory[*base..base + self.bytes];
         Ok(Outcome::default()

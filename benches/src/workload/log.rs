@@ -170,3 +170,146 @@ fn figure(value: &Value) -> String {
 fn sum(observation: &Observation, list: impl Fn(&Phase) -> &Vec<u64>) -> f64 {
     observation.phases.values().flat_map(list).sum::<u64>() as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use probe::{Counters, Identity, Timeline};
+
+    use super::*;
+
+    fn observation(wall_ns: &[u64]) -> Observation {
+        let mut identity = Identity::of_this_process("system");
+        identity.libc = probe::Libc::Musl;
+        identity.libc_version = Some("1.2.5".to_owned());
+        identity.linkage = probe::Linkage::StaticPie;
+        let mut observation = Observation::new("kmeans/fit/100k-k5", identity);
+        let mut fit = Phase::default();
+        for &wall_ns in wall_ns {
+            let counters = Counters {
+                wall_ns,
+                user_ns: 2 * wall_ns,
+                ..Counters::default()
+            };
+            fit.push(&counters, 1);
+        }
+        observation.phases.insert("fit".to_owned(), fit);
+        observation.setup_ns = 61_234_567;
+        observation
+            .result
+            .insert("inertia".to_owned(), 12_800_855.218_641_147.into());
+        observation.result.insert("iterations".to_owned(), 2.into());
+        observation
+    }
+
+    fn host() -> Host {
+        Host {
+            memory_bytes: Some(8_000_000_000),
+            ..Host::default()
+        }
+    }
+
+    #[test]
+    fn the_log_of_a_sampled_run() {
+        let mut observation = observation(&[1_500_000_000, 1_000_000_000, 1_200_000_000]);
+        observation.peak_rss_bytes = Some(200_000_000);
+        observation.timeline = Some(Timeline {
+            interval_ns: 100_000_000,
+            missed_ticks: 0,
+            elapsed_ns: vec![100_000_000, 200_000_000],
+            cpu_percent: vec![150.0, 200.0],
+            rss_bytes: vec![100_000_000, 140_000_000],
+        });
+        let expected = "\
+kmeans/fit/100k-k5
+  program                       musl 1.2.5, static-pie, allocator system
+  set-up time                   61.235 ms
+  execution time                cold 1.500 s; warm 1.100 s (median of 2, 1.000 s to 1.200 s)
+  inertia                       12800855.22
+  iterations                    2
+  CPU (100 % is one core)       average 175.0 %, peak 200.0 %
+  memory                        average 120.0 MB (1.5 % of the machine), peak 200.0 MB (2.5 % of the machine)
+";
+        assert_eq!(text(&observation, 0, &host()), expected);
+    }
+
+    #[test]
+    fn what_is_not_available_is_not_shown_as_zero() {
+        let mut observation = observation(&[1_000_000]);
+        observation
+            .result
+            .insert("oob_score".to_owned(), Value::Null);
+        let log = text(&observation, 0, &Host::default());
+        for line in [
+            "execution time                1.000 ms (one iteration, cold)\n",
+            "oob score                     not available\n",
+            "CPU (100 % is one core)       average 200.0 %, not sampled\n",
+            "memory                        not available\n",
+        ] {
+            assert!(log.contains(line), "{line} is missing: {log}");
+        }
+    }
+
+    #[test]
+    fn a_limit_below_the_machine_is_what_counts() {
+        let mut observation = observation(&[1_000_000]);
+        observation.peak_rss_bytes = Some(1_000_000_000);
+        let limited = Host {
+            cgroup_memory_limit_bytes: Some(4_000_000_000),
+            ..host()
+        };
+        assert!(text(&observation, 0, &limited).contains("peak 1000.0 MB (25.0 % of the limit)"));
+        let generous = Host {
+            cgroup_memory_limit_bytes: Some(9_000_000_000),
+            ..host()
+        };
+        assert!(text(&observation, 0, &generous).contains("(12.5 % of the machine)"));
+    }
+
+    #[test]
+    fn latencies_belong_to_their_phase() {
+        let mut observation = observation(&[1_000_000_000]);
+        let mut other = observation.phases["fit"].clone();
+        other.client_cpu_ns_per_operation = Some(21_600.0);
+        other.histogram = Some(Histogram {
+            count: 200,
+            p50_ns: 69_000,
+            p95_ns: 94_000,
+            p99_ns: 187_000,
+            p999_ns: 190_000,
+            max_ns: 190_000,
+            ..Histogram::default()
+        });
+        observation.phases.insert("user_by_name".to_owned(), other);
+        let log = text(&observation, 0, &host());
+        let expected = "  \
+  execution time, user_by_name  1.000 s (one iteration, cold)
+    operations                  200, 200.0 a second
+    latency in ms               p50 0.069, p95 0.094, p99 0.187, p99.9 0.190, longest 0.190
+    client CPU per operation    21.6 µs
+  execution time, total         2.000 s
+";
+        assert!(log.contains(expected), "{log}");
+    }
+
+    #[track_caller]
+    fn check_times(wall_ns: &[u64], warmup: u64, expected: &str) {
+        assert_eq!(times(wall_ns, warmup), expected);
+    }
+
+    #[test]
+    fn the_first_iteration_stands_apart_unless_warmed_up() {
+        check_times(&[], 0, "no iteration");
+        check_times(&[1_500], 0, "1.5 µs (one iteration, cold)");
+        check_times(&[1_500], 1, "1.5 µs (one iteration, warm)");
+        check_times(
+            &[9_000, 1_000],
+            0,
+            "cold 9.0 µs; warm 1.0 µs (median of 1, 1.0 µs to 1.0 µs)",
+        );
+        check_times(
+            &[9_000, 1_000, 2_000],
+            1,
+            "warm 2.0 µs (median of 3, 1.0 µs to 9.0 µs)",
+        );
+    }
+}
