@@ -11,7 +11,7 @@ use benches::baseline;
 use benches::case::Case;
 use benches::registry::{self, Entry};
 use benches::session::{Session, WorkloadError};
-use criterion::{Criterion, PlottingBackend};
+use criterion::{Criterion, PlottingBackend, SamplingMode};
 use dbload::Server;
 
 /// Runs the quick cases whose names start with `workload/`, each as `workload/phase/size/engine`.
@@ -53,6 +53,8 @@ fn configured() -> Criterion {
 fn bench(criterion: &mut Criterion, entry: &Entry, server: &RefCell<Option<Server>>) {
     let case = or_exit(entry.case(), entry, server);
     let mut group = criterion.benchmark_group(&entry.id);
+    // Iterations are long: the same number in every sample keeps to the measurement time.
+    group.sampling_mode(SamplingMode::Flat);
     let mut session = None;
     group.bench_function(case.engine(), |bencher| {
         // Only now is it known that the case is neither filtered out nor just listed. Criterion calls this

@@ -7,6 +7,9 @@ use super::words;
 use crate::analysis::RunResult;
 use crate::plan::Plan;
 
+/// The width that sentences are wrapped at.
+const WIDTH: usize = 100;
+
 /// The answer, the table and what must be said beside it, as plain text.
 pub fn table(plan: &Plan, result: &RunResult) -> String {
     let mut text = String::new();
@@ -24,11 +27,10 @@ pub fn table(plan: &Plan, result: &RunResult) -> String {
     }
     text.push('\n');
     if !result.comparisons.is_empty() {
-        for sentence in words::sentences(plan, result) {
-            text.push_str(&format!("{sentence}\n"));
-        }
-        for caveat in words::caveats(plan, result) {
-            text.push_str(&format!("{caveat}\n"));
+        let caveats = words::caveats(plan, result);
+        for paragraph in words::sentences(plan, result).iter().chain(&caveats) {
+            text.push_str(&textwrap::fill(paragraph, WIDTH));
+            text.push('\n');
         }
     }
     text
