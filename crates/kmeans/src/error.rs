@@ -9,6 +9,9 @@ pub enum KMeansParamsError {
     /// No clusters were asked for.
     #[error("n_clusters must be at least 1")]
     NClusters,
+    /// More clusters were asked for than labels can number.
+    #[error("n_clusters must be less than 2³², but it is {0}")]
+    TooManyClusters(usize),
     /// No restarts were asked for.
     #[error("n_init must be at least 1")]
     NInit,
@@ -18,6 +21,12 @@ pub enum KMeansParamsError {
     /// The tolerance is negative, infinite or not a number.
     #[error("tolerance must be a finite number that is not negative, but it is {0}")]
     Tolerance(f64),
+    /// Batches without rows were asked for.
+    #[error("batch_size must be at least 1")]
+    BatchSize,
+    /// The share of rows below which a cluster of a mini-batch is moved is impossible.
+    #[error("reassignment_ratio must be a finite number that is not negative, but it is {0}")]
+    ReassignmentRatio(f64),
 }
 
 /// The reason why a fit or a prediction failed.
@@ -33,6 +42,14 @@ pub enum KMeansError {
     /// The records have no columns.
     #[error("the records have no columns")]
     NoFeatures,
+    /// The values do not fill whole rows.
+    #[error("{n_values} values are no whole number of rows of {n_features} features")]
+    Ragged {
+        /// Values that were given.
+        n_values: usize,
+        /// Columns that were asked for.
+        n_features: usize,
+    },
     /// There are more clusters than rows.
     #[error(
         "{n_clusters} clusters were asked for, but the records have only {n_samples} rows: \
@@ -65,9 +82,54 @@ pub enum KMeansError {
         /// The floating point type of the records.
         type_name: &'static str,
     },
-    /// The dataset has sample weights, which would be left unused.
-    #[error("sample weights are not supported: remove them from the dataset")]
-    Weights,
+    /// There are not as many weights as rows.
+    #[error("there are {n_weights} weights for {n_samples} rows; every row needs one")]
+    WeightCount {
+        /// Rows of the records.
+        n_samples: usize,
+        /// Weights that were given.
+        n_weights: usize,
+    },
+    /// A weight is negative, infinite or NaN.
+    #[error(
+        "the weight of row {row} (counted from 0) is {value}; \
+         weights must be finite and not negative"
+    )]
+    Weight {
+        /// The first such row, counted from 0.
+        row: usize,
+        /// Its weight.
+        value: f64,
+    },
+    /// All weights are zero.
+    #[error("all weights are zero; at least one row must count")]
+    NoWeight,
+    /// Initial centroids were given, but not as many values as clusters × features.
+    #[error(
+        "{n_values} values were given as initial centroids, but {n_clusters} clusters of \
+         {n_features} features need {}", n_clusters * n_features
+    )]
+    InitialCentroids {
+        /// Values that were given.
+        n_values: usize,
+        /// Clusters that were asked for.
+        n_clusters: usize,
+        /// Columns of the records.
+        n_features: usize,
+    },
+    /// An initial centroid holds a NaN or an infinity.
+    #[error(
+        "initial centroid {cluster} has the value {value} in column {column} \
+         (both counted from 0), not a finite number"
+    )]
+    InitialCentroidNotFinite {
+        /// The centroid, counted from 0.
+        cluster: usize,
+        /// The column, counted from 0.
+        column: usize,
+        /// The value.
+        value: f64,
+    },
     /// Records for a prediction have another number of columns than the records of the fit.
     #[error("the model was fitted on {expected} features, but the records have {found}")]
     FeatureCount {
@@ -76,10 +138,27 @@ pub enum KMeansError {
         /// Columns of the records to predict for.
         found: usize,
     },
-    /// The engine failed.
-    #[error("the engine failed: {0}")]
+    /// A model that was to learn more has another number of clusters than was asked for.
+    #[error("{expected} clusters were asked for, but the model has {found}")]
+    ClusterCount {
+        /// Clusters that were asked for.
+        expected: usize,
+        /// Clusters of the model.
+        found: usize,
+    },
+    /// The observer of the fit asked for its end.
+    #[error("the fit was cancelled")]
+    Cancelled,
+    /// The linfa engine was asked for something that it cannot do.
+    #[cfg(feature = "linfa")]
+    #[error("the linfa engine knows no {0}: leave it out, or use Engine::Native")]
+    Unsupported(&'static str),
+    /// The linfa engine failed.
+    #[cfg(feature = "linfa")]
+    #[error("the linfa engine failed: {0}")]
     Engine(#[from] linfa_clustering::KMeansError),
     /// linfa failed.
+    #[cfg(feature = "linfa")]
     #[error(transparent)]
     Linfa(#[from] linfa::Error),
 }

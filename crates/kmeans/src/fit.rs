@@ -1,78 +1,263 @@
 //! Restarts, and the choice of the best.
 
-use linfa::traits::Fit;
-use linfa::{DatasetBase, Float};
-use ndarray::{Array1, Array2, ArrayBase, Data, Ix2};
-use rand_xoshiro::Xoshiro256Plus;
-use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+use std::ops::ControlFlow;
 
-use crate::assign::assign;
-use crate::model::Restart;
-use crate::records::{check_finite, mean_variance};
-use crate::{Engine, KMeans, KMeansError, KMeansValidParams, linfa_engine};
+use crate::moments::moments;
+use crate::partitions::Seen;
+use crate::plus_plus::Seeding;
+use crate::progress::{Observer, Progress};
+use crate::random::Random;
+use crate::restart::{Clustering, Ended, Task};
+use crate::weights::Weights;
+use crate::{
+    Engine, Float, Init, KMeans, KMeansError, KMeansParams, KMeansValidParams, Restart, Samples,
+    nearest,
+};
 
-/// Clusters the rows of the dataset's records; see [`KMeansParams`](crate::KMeansParams) for the
-/// algorithm. Targets are not used.
-///
-/// # Errors
-/// Records without rows or columns, fewer rows than clusters, a value that is NaN or infinite
-/// (named by row and column), values whose squared distances overflow, and sample weights, which
-/// would be left unused.
-impl<F: Float, D: Data<Elem = F>, T> Fit<ArrayBase<D, Ix2>, T, KMeansError>
-    for KMeansValidParams<F>
-{
-    type Object = KMeans<F>;
+impl<F: Float> KMeansParams<F> {
+    /// Clusters samples; see [`KMeansValidParams::fit_samples`].
+    ///
+    /// # Errors
+    /// Impossible parameters, and what that function returns.
+    pub fn fit_samples(&self, samples: Samples<F>) -> Result<KMeans<F>, KMeansError> {
+        self.checked()?.fit_samples(samples)
+    }
 
-    fn fit(&self, dataset: &DatasetBase<ArrayBase<D, Ix2>, T>) -> Result<KMeans<F>, KMeansError> {
-        let records = dataset.records().view();
-        let (n_samples, n_features) = records.dim();
-        if n_samples == 0 {
-            return Err(KMeansError::NoSamples);
-        }
-        if n_features == 0 {
-            return Err(KMeansError::NoFeatures);
-        }
-        if self.n_clusters() > n_samples {
-            return Err(KMeansError::TooFewSamples {
-                n_samples,
-                n_clusters: self.n_clusters(),
-            });
-        }
-        if dataset.weights().is_some() {
-            return Err(KMeansError::Weights);
-        }
-        check_finite(records)?;
-        let mean_variance = mean_variance(records)?;
+    /// Clusters samples under observation; see [`KMeansValidParams::fit_observed`].
+    ///
+    /// # Errors
+    /// Impossible parameters, and what that function returns.
+    pub fn fit_observed(
+        &self,
+        samples: Samples<F>,
+        observer: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<KMeans<F>, KMeansError> {
+        self.checked()?.fit_observed(samples, observer)
+    }
+}
 
-        let mut seeds = Xoshiro256Plus::seed_from_u64(self.seed());
-        let mut restarts = Vec::new();
-        let mut best: Option<(Restart<F>, Array2<F>, Array1<usize>)> = None;
-        for _ in 0..self.n_init() {
-            let seed = seeds.next_u64();
-            let (centroids, iterations) = match self.engine() {
-                Engine::Linfa => linfa_engine::restart(self, records, mean_variance, seed)?,
-            };
-            let mut labels = Array1::zeros(n_samples);
-            let inertia = assign(records, centroids.view(), &mut labels);
-            let restart = Restart {
-                inertia,
-                iterations,
-            };
-            restarts.push(restart);
-            if best
-                .as_ref()
-                .is_none_or(|(best, ..)| inertia < best.inertia)
-            {
-                best = Some((restart, centroids, labels));
+impl<F: Float> KMeansValidParams<F> {
+    /// Clusters samples; see [`KMeansParams`] for the algorithm.
+    ///
+    /// # Errors
+    /// No rows or columns, fewer rows than clusters, a value that is NaN or infinite (named by row
+    /// and column), values whose squared distances overflow, a weight that is negative, infinite or
+    /// NaN (named by its row), weights that are all zero, and initial centroids of a wrong shape or
+    /// with a value that is not finite.
+    ///
+    /// ```
+    /// use kmeans::{KMeans, Samples};
+    ///
+    /// let values = [0.0, 0.5, 9.0, 9.5, 8.5, 9.0, 0.5, 0.5];
+    /// let model = KMeans::params(2).fit_samples(Samples::new(&values, 2)?)?;
+    /// assert_eq!(model.labels()[0], model.labels()[3]);
+    /// assert_ne!(model.labels()[0], model.labels()[1]);
+    /// assert_eq!(model.centroid(model.labels()[0] as usize), [0.25, 0.5]);
+    /// # Ok::<(), kmeans::KMeansError>(())
+    /// ```
+    pub fn fit_samples(&self, samples: Samples<F>) -> Result<KMeans<F>, KMeansError> {
+        self.fit_observed(samples, |_| ControlFlow::Continue(()))
+    }
+
+    /// Clusters samples and calls `observer` after every pass over them, on the calling thread; the
+    /// fit ends early when it returns [`ControlFlow::Break`].
+    ///
+    /// # Errors
+    /// [`KMeansError::Cancelled`] when the observer ended the fit, and the errors of
+    /// [`fit_samples`](Self::fit_samples).
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use kmeans::{KMeans, KMeansError, Samples};
+    ///
+    /// let values: Vec<f32> = (0..1000).map(|i| (i * i % 97) as f32).collect();
+    /// let mut calls = 0;
+    /// let result = KMeans::params(8).fit_observed(Samples::new(&values, 2)?, |_| {
+    ///     calls += 1;
+    ///     if calls < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    /// });
+    /// assert!(matches!(result, Err(KMeansError::Cancelled)));
+    /// # Ok::<(), KMeansError>(())
+    /// ```
+    pub fn fit_observed(
+        &self,
+        samples: Samples<F>,
+        mut observer: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<KMeans<F>, KMeansError> {
+        let k = self.n_clusters();
+        check_shape(&samples, k)?;
+        let given: &[F] = match self.init() {
+            Init::Centroids(centroids) => {
+                check_centroids(centroids, k, samples.n_features())?;
+                centroids
+            }
+            _ => &[],
+        };
+        let moments = moments(&samples, given)?;
+        let mut observer = Observer(&mut observer);
+        match self.engine() {
+            Engine::Native => {}
+            #[cfg(feature = "linfa")]
+            Engine::Linfa => {
+                let variance = moments.mean_variance;
+                return crate::linfa::engine::fit(self, &samples, variance, &mut observer);
             }
         }
 
-        let (best, centroids, labels) = best.expect("checked parameters have n_init >= 1");
-        Ok(KMeans {
-            centroids,
-            labels,
-            best,
-            restarts,
-        })
+        let task = Task {
+            samples,
+            n_clusters: k,
+            max_iter: self.max_iter(),
+            tolerance: self.tolerance().widen() * moments.mean_variance,
+            diameter: moments.diameter,
+            algorithm: self.algorithm(),
+        };
+        let mut restarts = Restarts::new(task);
+        let mut seeds = Random::new(self.seed());
+        match self.init() {
+            Init::KMeansPlusPlus => {
+                let streams = (0..self.n_init()).map(|_| Random::new(seeds.seed()));
+                let mut streams: Vec<Random> = streams.collect();
+                for streams in streams.chunks_mut(wave_len(&samples, self.n_init())) {
+                    let first = restarts.done();
+                    let seeding = Seeding::new(samples, k, streams, first, &mut observer)?;
+                    for restart in 0..streams.len() {
+                        let (centroids, labels) =
+                            (seeding.centroids(restart), seeding.labels(restart));
+                        let closest = |_: &[F], _: &[u32]| seeding.closest(restart);
+                        restarts.run(centroids, labels, closest, &mut observer)?;
+                    }
+                }
+            }
+            Init::Random => {
+                let weights = Weights::new(&samples);
+                for _ in 0..self.n_init() {
+                    let mut random = Random::new(seeds.seed());
+                    let rows = weights.draw_different(k, &mut random);
+                    let centroids = rows.iter().flat_map(|&row| samples.row(row)).copied();
+                    restarts.run_from(centroids.collect(), &mut observer)?;
+                }
+            }
+            Init::Centroids(centroids) => {
+                restarts.run_from(centroids.clone(), &mut observer)?;
+            }
+        }
+        Ok(restarts.best())
+    }
+}
+
+/// Refuses samples without rows, and fewer rows than clusters.
+pub(crate) fn check_shape<F: Float>(
+    samples: &Samples<F>,
+    n_clusters: usize,
+) -> Result<(), KMeansError> {
+    match samples.n_samples() {
+        0 => Err(KMeansError::NoSamples),
+        n_samples if n_samples < n_clusters => Err(KMeansError::TooFewSamples {
+            n_samples,
+            n_clusters,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses initial centroids of another shape, or with values that are not finite.
+pub(crate) fn check_centroids<F: Float>(
+    centroids: &[F],
+    n_clusters: usize,
+    n_features: usize,
+) -> Result<(), KMeansError> {
+    if centroids.len() != n_clusters * n_features {
+        return Err(KMeansError::InitialCentroids {
+            n_values: centroids.len(),
+            n_clusters,
+            n_features,
+        });
+    }
+    match centroids.iter().position(|x| !x.widen().is_finite()) {
+        Some(at) => Err(KMeansError::InitialCentroidNotFinite {
+            cluster: at / n_features,
+            column: at % n_features,
+            value: centroids[at].widen(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Restarts to seed together. Each takes a squared distance and a label for every row while it is
+/// seeded; together they may take a thirty-second of the data and some megabytes.
+fn wave_len<F: Float>(samples: &Samples<F>, n_init: usize) -> usize {
+    let affordable = samples.bytes() / 32 + (16 << 20);
+    let each = samples.n_samples() * (size_of::<F>() + size_of::<u32>());
+    let waves = n_init.div_ceil((affordable / each).max(1));
+    n_init.div_ceil(waves)
+}
+
+/// The restarts that have ended, and the best of them.
+struct Restarts<'a, F> {
+    task: Task<'a, F>,
+    seen: Seen,
+    ended: Vec<Restart>,
+    best: Option<Clustering<F>>,
+}
+
+impl<'a, F: Float> Restarts<'a, F> {
+    fn new(task: Task<'a, F>) -> Self {
+        Restarts {
+            seen: Seen::new(task.max_iter),
+            task,
+            ended: Vec::new(),
+            best: None,
+        }
+    }
+
+    fn done(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// Runs the next restart from centroids to which the rows have not been assigned yet.
+    fn run_from(&mut self, centroids: Vec<F>, observer: &mut Observer) -> Result<(), KMeansError> {
+        let samples = self.task.samples;
+        let mut labels = vec![0; samples.n_samples()];
+        nearest::assign(&samples, &centroids, &mut labels);
+        let closest =
+            |centroids: &[F], labels: &[u32]| nearest::own_distances(&samples, centroids, labels);
+        self.run(centroids, labels, closest, observer)
+    }
+
+    /// Runs the next restart; see [`Task::run`].
+    fn run(
+        &mut self,
+        centroids: Vec<F>,
+        labels: Vec<u32>,
+        closest: impl FnOnce(&[F], &[u32]) -> Vec<F>,
+        observer: &mut Observer,
+    ) -> Result<(), KMeansError> {
+        let restart = self.ended.len();
+        let seen = &mut self.seen;
+        match (self.task).run(restart, centroids, labels, closest, seen, observer)? {
+            // It is no better than the earlier one.
+            Ended::LikeEarlier(restart) => self.ended.push(restart),
+            Ended::Here(clustering) => {
+                self.ended.push(clustering.restart);
+                let better =
+                    |best: &Clustering<F>| clustering.restart.inertia < best.restart.inertia;
+                if self.best.as_ref().is_none_or(better) {
+                    self.best = Some(clustering);
+                }
+            }
+        }
+        observer.tell(Progress::Restart { restart })
+    }
+
+    fn best(self) -> KMeans<F> {
+        let best = self.best.expect("the first restart has met no other");
+        KMeans {
+            n_features: self.task.samples.n_features(),
+            centroids: best.centroids,
+            labels: best.labels,
+            best: best.restart,
+            restarts: self.ended,
+        }
     }
 }

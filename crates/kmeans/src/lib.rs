@@ -1,39 +1,60 @@
-//! K-means clustering with scikit-learn's parameters and linfa's interfaces.
+//! Exact K-means clustering with
+//! scikit-learn's parameters and linfa's interfaces.
 //!
-//! [`KMeans::params`] gives a set of parameters with scikit-learn's names and defaults, linfa's
-//! [`Fit`](linfa::traits::Fit) runs them, and the fitted [`KMeans`] holds centroids, labels,
-//! inertia and the course of every restart. The iterations themselves are done by an [`Engine`];
-//! what surrounds them (validation, seeds, the tolerance rule, the choice of the best restart,
-//! final labels and inertia) is the same whatever the engine.
+//! [`KMeans::params`] gives a set of parameters with scikit-learn's names and defaults;
+//! [`fit_samples`](KMeansParams::fit_samples) runs them on a slice, and so does linfa's `Fit` on a
+//! dataset. The fitted [`KMeans`] holds centroids, labels, inertia and the course of every restart,
+//! and labels or measures further rows. [`MiniBatchKMeans`] is for rows that arrive over time.
 //!
-//! The crate does no input or output and never reads the clock. Restarts and iterations use the
-//! threads of the current rayon pool; results do not depend on how many there are.
+//! The crate does no input or output and never reads the clock. It uses the threads of the current
+//! rayon pool; results do not depend on how many there are, nor on the C library. They are made
+//! with the same vector instructions, AVX2 where the processor has them, and may differ in the last
+//! digits without.
 //!
 //! ```
-//! use kmeans::KMeans;
-//! use linfa::DatasetBase;
-//! use linfa::traits::{Fit, Predict};
+//! use kmeans::{KMeans, Samples};
 //!
 //! let blobs = datasets::make_blobs(300, 2, 3, 42)?;
-//! let dataset = DatasetBase::from(blobs.records);
-//! let model = KMeans::params(3).n_init(4).seed(7).fit(&dataset)?;
+//! let values = blobs.records.as_slice().expect("rows are contiguous");
+//! let model = KMeans::params(3).n_init(4).seed(7).fit_samples(Samples::new(values, 2)?)?;
 //!
-//! assert_eq!(model.centroids().dim(), (3, 2));
+//! assert_eq!(model.centroids().len(), 3 * 2);
 //! assert_eq!(model.restarts().len(), 4);
-//! let labels = model.predict(&dataset);
-//! assert_eq!(&labels, model.labels());
+//! assert_eq!(model.labels().len(), 300);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Features
+//! - `linfa` (on by default): linfa's traits for datasets of `ndarray` arrays, and
+//!   [`Engine::Linfa`], the implementation of the crate `linfa-clustering`, for comparison.
+//! - `serde`: the fitted models can be serialised.
 
-mod assign;
-mod distance;
+mod bounds;
 mod error;
 mod fit;
-mod linfa_engine;
+mod float;
+#[cfg(feature = "linfa")]
+mod linfa;
+mod mini_batch;
 mod model;
+mod moments;
+mod moves;
+mod nearest;
 mod params;
-mod records;
+mod partitions;
+mod plus_plus;
+mod progress;
+mod random;
+mod restart;
+mod samples;
+mod simd;
+mod sums;
+mod weights;
 
 pub use error::{KMeansError, KMeansParamsError};
+pub use float::Float;
+pub use mini_batch::{MiniBatchKMeans, MiniBatchKMeansParams, MiniBatchKMeansValidParams};
 pub use model::{KMeans, Restart};
-pub use params::{Engine, KMeansParams, KMeansValidParams};
+pub use params::{Algorithm, Engine, Init, KMeansParams, KMeansValidParams};
+pub use progress::Progress;
+pub use samples::Samples;

@@ -1,0 +1,80 @@
+//! The two floating point types that can be clustered.
+
+use std::fmt::{Debug, Display};
+use std::ops::{Add, Mul, Sub};
+
+use crate::simd::Kernels;
+
+/// What other libraries ask of the type.
+#[cfg(feature = "linfa")]
+pub trait Interface: linfa::Float {}
+/// What other libraries ask of the type.
+#[cfg(not(feature = "linfa"))]
+pub trait Interface {}
+
+/// A floating point type of which samples can be made: `f32` or `f64`. Sealed.
+///
+/// Distances are computed in the type itself; everything that is added up over rows (centroids,
+/// inertia, variances) is added up in `f64`.
+pub trait Float:
+    Interface
+    + Kernels
+    + Copy
+    + Debug
+    + Display
+    + Default
+    + PartialOrd
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + 'static
+{
+    /// The name of the type, for messages.
+    #[doc(hidden)]
+    const NAME: &'static str;
+    /// The distance from 1 to the next larger number.
+    #[doc(hidden)]
+    const ULP: f64;
+    /// The largest finite number.
+    #[doc(hidden)]
+    const LARGEST: f64;
+    /// Positive infinity.
+    #[doc(hidden)]
+    const INFINITE: Self;
+
+    /// The same number as `f64`.
+    #[doc(hidden)]
+    fn widen(self) -> f64;
+
+    /// The nearest number of this type.
+    #[doc(hidden)]
+    fn narrow(value: f64) -> Self;
+}
+
+macro_rules! float {
+    ($type:ident) => {
+        impl Interface for $type {}
+
+        impl Float for $type {
+            const NAME: &'static str = stringify!($type);
+            const ULP: f64 = $type::EPSILON as f64;
+            const LARGEST: f64 = $type::MAX as f64;
+            const INFINITE: Self = $type::INFINITY;
+
+            #[inline(always)]
+            fn widen(self) -> f64 {
+                f64::from(self)
+            }
+
+            #[inline(always)]
+            fn narrow(value: f64) -> Self {
+                value as Self
+            }
+        }
+    };
+}
+
+float!(f32);
+float!(f64);

@@ -1,0 +1,356 @@
+//! Greedy k-means++ for several restarts at once.
+
+mod tile;
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use crate::progress::{Observer, Progress};
+use crate::random::Random;
+use crate::simd::{distances, vectorized};
+use crate::weights::Weights;
+use crate::{Float, KMeansError, Samples};
+use tile::{Tile, sum};
+
+/// Restarts that are being seeded.
+pub(crate) struct Seeding<'a, F> {
+    samples: Samples<'a, F>,
+    /// The rows chosen so far, for each restart.
+    seeds: Vec<Vec<usize>>,
+    /// Whether the last seed of each restart is still missing in what follows. The next pass over
+    /// the rows makes up for it, so that a step needs one pass instead of two.
+    pending: bool,
+    /// Whether most rows have to be compared with the newest seeds.
+    dense: bool,
+    /// The squared distance of every row to its nearest seed: for each chunk of rows, for each
+    /// restart, for each row of the chunk.
+    closest: Vec<F>,
+    /// Which seed that is, in the same order.
+    labels: Vec<u32>,
+    /// For each chunk, for each restart: the sum of weight times `closest`. Includes the pending
+    /// seed.
+    potentials: Vec<Vec<f64>>,
+}
+
+impl<'a, F: Float> Seeding<'a, F> {
+    /// Chooses `n_clusters` seeds for as many restarts as there are random streams. `first` is the
+    /// number of the first of these restarts, for the observer.
+    pub(crate) fn new(
+        samples: Samples<'a, F>,
+        n_clusters: usize,
+        streams: &mut [Random],
+        first: usize,
+        observer: &mut Observer,
+    ) -> Result<Self, KMeansError> {
+        let restarts = streams.len();
+        let n = samples.n_samples();
+        // scikit-learn's number: it grows as the chance of missing every good candidate does.
+        let n_candidates = 2 + (n_clusters as f64).ln() as usize;
+        let mut tell = |chosen| {
+            observer.tell(Progress::Seeding {
+                restarts: first..first + restarts,
+                chosen,
+            })
+        };
+
+        let mut seeding = Seeding {
+            samples,
+            seeds: vec![Vec::with_capacity(n_clusters); restarts],
+            pending: true,
+            dense: true,
+            closest: vec![F::INFINITE; n * restarts],
+            labels: vec![0; n * restarts],
+            potentials: Vec::new(),
+        };
+        let by_weight = Weights::new(&samples);
+        for (seeds, random) in seeding.seeds.iter_mut().zip(&mut *streams) {
+            seeds.push(by_weight.draw(random));
+        }
+        seeding.settle();
+        tell(1)?;
+        for step in 2..=n_clusters {
+            let candidates = seeding.candidates(streams, n_candidates);
+            seeding.choose(&candidates);
+            tell(step)?;
+        }
+        seeding.settle();
+        Ok(seeding)
+    }
+
+    /// The seeds of one of the restarts, row-major.
+    pub(crate) fn centroids(&self, restart: usize) -> Vec<F> {
+        let seeds = self.seeds[restart].iter();
+        seeds
+            .flat_map(|&row| self.samples.row(row))
+            .copied()
+            .collect()
+    }
+
+    /// Which of its seeds is nearest to each row.
+    pub(crate) fn labels(&self, restart: usize) -> Vec<u32> {
+        self.of_restart(restart, &self.labels)
+    }
+
+    /// The squared distance of each row to that seed.
+    pub(crate) fn closest(&self, restart: usize) -> Vec<F> {
+        self.of_restart(restart, &self.closest)
+    }
+
+    fn of_restart<T: Copy>(&self, restart: usize, all: &[T]) -> Vec<T> {
+        let restarts = self.seeds.len();
+        let mut own = Vec::with_capacity(self.samples.n_samples());
+        for chunk in all.chunks(restarts * self.samples.chunk_len()) {
+            let len = chunk.len() / restarts;
+            own.extend_from_slice(&chunk[restart * len..][..len]);
+        }
+        own
+    }
+
+    /// Takes the pending seeds into account.
+    fn settle(&mut self) {
+        if self.pending {
+            let none = vec![Vec::new(); self.seeds.len()];
+            self.potentials = self
+                .pass(&none)
+                .into_iter()
+                .map(|sums| sums.potentials)
+                .collect();
+        }
+    }
+
+    /// Draws candidates for each restart.
+    fn candidates(&self, streams: &mut [Random], n_candidates: usize) -> Vec<Vec<usize>> {
+        let draw = |(restart, random): (usize, &mut Random)| {
+            let total: f64 = self.potentials.iter().map(|sums| sums[restart]).sum();
+            let mut shares = Shares::default();
+            let draws = (0..n_candidates).map(|_| random.unit() * total);
+            draws
+                .map(|at| self.row_at(restart, at, &mut shares))
+                .collect()
+        };
+        streams.par_iter_mut().enumerate().map(draw).collect()
+    }
+
+    /// The row at which the running sum of weighted squared distances passes `at`.
+    ///
+    /// Where all distances are 0 any row will do: its cluster stays empty.
+    fn row_at(&self, restart: usize, mut at: f64, shares: &mut Shares) -> usize {
+        let mut last = None;
+        for (chunk, sums) in self.potentials.iter().enumerate() {
+            if sums[restart] > 0.0 {
+                last = Some(chunk);
+                if at < sums[restart] {
+                    break;
+                }
+                at -= sums[restart];
+            }
+        }
+        // Rounding may lead beyond the last chunk, or the last row.
+        let Some(chunk) = last else { return 0 };
+        let rows = self.samples.chunk(chunk);
+        let mut chosen = rows.start;
+        let shares = shares
+            .entry(chunk)
+            .or_insert_with(|| self.shares(restart, chunk));
+        for (row, &share) in rows.zip(&*shares) {
+            if share > 0.0 {
+                chosen = row;
+                if at < share {
+                    break;
+                }
+                at -= share;
+            }
+        }
+        chosen
+    }
+
+    /// The weighted squared distance of each row of a chunk to the nearest seed of a restart.
+    fn shares(&self, restart: usize, chunk: usize) -> Vec<f64> {
+        let rows = self.samples.chunk(chunk);
+        let start = self.seeds.len() * rows.start + restart * rows.len();
+        let mut closest = self.closest[start..][..rows.len()].to_vec();
+        if let Some(&seed) = self.seeds[restart].last().filter(|_| self.pending) {
+            let points: Vec<&[F]> = rows.clone().map(|row| self.samples.row(row)).collect();
+            let mut to_seed = vec![F::default(); rows.len()];
+            distances(&points, &[self.samples.row(seed)], &mut to_seed);
+            for (closest, distance) in closest.iter_mut().zip(to_seed) {
+                *closest = if distance < *closest {
+                    distance
+                } else {
+                    *closest
+                };
+            }
+        }
+        let weighted = rows.zip(closest);
+        weighted
+            .map(|(row, closest)| closest.widen() * self.samples.weight(row))
+            .collect()
+    }
+
+    /// Makes that candidate a seed of each restart that lowers its potential most; of equal ones
+    /// the first.
+    fn choose(&mut self, candidates: &[Vec<usize>]) {
+        let (restarts, n_candidates) = (candidates.len(), candidates[0].len());
+        let sums = self.pass(candidates);
+        let mut settle = false;
+        let mut chosen = Vec::with_capacity(restarts);
+        for (restart, seeds) in self.seeds.iter_mut().enumerate() {
+            let gain = |candidate: usize| -> f64 {
+                let gains = sums
+                    .iter()
+                    .map(|sums| sums.gains[restart * n_candidates + candidate]);
+                gains.sum()
+            };
+            let gains: Vec<f64> = (0..n_candidates).map(gain).collect();
+            let best = (1..n_candidates).fold(0, |best, candidate| {
+                if gains[candidate] > gains[best] {
+                    candidate
+                } else {
+                    best
+                }
+            });
+            seeds.push(candidates[restart][best]);
+            chosen.push(restart * n_candidates + best);
+            // What is left as the difference of two almost equal sums is not exact enough to draw
+            // from.
+            let before: f64 = sums.iter().map(|sums| sums.potentials[restart]).sum();
+            settle |= before - gains[best] < 1e-3 * before;
+        }
+        let without = |sums: ChunkSums| {
+            let gains = chosen.iter().map(|&index| sums.gains[index]);
+            let pairs = sums.potentials.iter().zip(gains);
+            pairs.map(|(potential, gain)| potential - gain).collect()
+        };
+        self.potentials = sums.into_iter().map(without).collect();
+        self.pending = true;
+        if settle {
+            self.settle();
+        }
+    }
+
+    /// One pass over the rows: takes the pending seeds into account, and finds out what each
+    /// candidate would take off the potential.
+    fn pass(&mut self, candidates: &[Vec<usize>]) -> Vec<ChunkSums> {
+        let samples = self.samples;
+        let (restarts, n_candidates) = (candidates.len(), candidates[0].len());
+        let newest: Vec<usize> = self
+            .seeds
+            .iter()
+            .map(|seeds| seeds[seeds.len() - 1])
+            .collect();
+        let label = self.seeds[0].len() as u32 - 1;
+        let newest_alone: Vec<Vec<usize>> = newest.iter().map(|&row| vec![row]).collect();
+        let skip_newest = self.skippable(&newest_alone);
+        let skip_candidates = self.skippable(candidates);
+        let points: Vec<Vec<&[F]>> = candidates
+            .iter()
+            .map(|rows| rows.iter().map(|&row| samples.row(row)).collect())
+            .collect();
+        let (pending, dense) = (self.pending, self.dense);
+        let newest: Vec<&[F]> = newest.iter().map(|&row| samples.row(row)).collect();
+
+        let sums: Vec<ChunkSums> = self
+            .closest
+            .par_chunks_mut(restarts * samples.chunk_len())
+            .zip(self.labels.par_chunks_mut(restarts * samples.chunk_len()))
+            .enumerate()
+            .map(|(chunk, (closest, labels))| {
+                let rows = samples.chunk(chunk);
+                let mut gains = vec![0.0; restarts * n_candidates];
+                let mut compared = 0;
+                let mut tile = Tile::new(samples, n_candidates.max(restarts));
+                for start in (0..rows.len()).step_by(tile.len) {
+                    let end = (start + tile.len).min(rows.len());
+                    tile.first = rows.start + start;
+                    let of =
+                        |restart: usize| restart * rows.len() + start..restart * rows.len() + end;
+                    if pending && dense {
+                        tile.compare_all(end - start, &newest);
+                        for restart in 0..restarts {
+                            let (closest, labels) =
+                                (&mut closest[of(restart)], &mut labels[of(restart)]);
+                            tile.update_all(restart, label, closest, labels);
+                        }
+                    } else if pending {
+                        for restart in 0..restarts {
+                            let (closest, labels) =
+                                (&mut closest[of(restart)], &mut labels[of(restart)]);
+                            tile.select(closest, labels, &skip_newest[restart]);
+                            tile.compare(&newest[restart..=restart]);
+                            tile.update(label, closest, labels);
+                        }
+                    }
+                    if n_candidates > 0 {
+                        for restart in 0..restarts {
+                            let (closest, labels) = (&closest[of(restart)], &labels[of(restart)]);
+                            tile.select(closest, labels, &skip_candidates[restart]);
+                            tile.compare(&points[restart]);
+                            let gains = &mut gains[restart * n_candidates..][..n_candidates];
+                            tile.add_gains(closest, gains);
+                            compared += tile.active.len();
+                        }
+                    }
+                }
+                let potential = |closest: &[F]| match samples.weights() {
+                    None => vectorized(|| sum(closest.iter().map(|x| x.widen()))),
+                    Some(weights) => {
+                        let pairs = closest.iter().zip(&weights[rows.clone()]);
+                        vectorized(|| sum(pairs.map(|(x, w)| x.widen() * w.widen())))
+                    }
+                };
+                ChunkSums {
+                    potentials: closest.chunks(rows.len()).map(potential).collect(),
+                    gains,
+                    compared,
+                }
+            })
+            .collect();
+        self.pending = false;
+        if n_candidates > 0 {
+            let compared: usize = sums.iter().map(|sums| sums.compared).sum();
+            self.dense = compared * 5 > samples.n_samples() * restarts * 2;
+        }
+        sums
+    }
+
+    /// For each restart, for each seed, up to which squared distance from the seed a row need not
+    /// be compared with any of the restart's candidates: by the triangle inequality the candidate
+    /// is no nearer to the row than the seed is if it is twice as far from the seed.
+    fn skippable(&self, candidates: &[Vec<usize>]) -> Vec<Vec<F>> {
+        let samples = self.samples;
+        // Room for the rounding of three distances.
+        let certain = 0.25 * (1.0 - (samples.n_features() + 16) as f64 * 4.0 * F::ULP);
+        let limits = |(seeds, candidates): (&Vec<usize>, &Vec<usize>)| -> Vec<F> {
+            let seeds: Vec<&[F]> = seeds.iter().map(|&row| samples.row(row)).collect();
+            let points: Vec<&[F]> = candidates.iter().map(|&row| samples.row(row)).collect();
+            let mut between = vec![F::INFINITE; seeds.len() * points.len()];
+            distances(&seeds, &points, &mut between);
+            let nearest = |seed: usize| {
+                let all = (0..points.len()).map(|point| between[point * seeds.len() + seed]);
+                all.fold(f64::INFINITY, |least, x| least.min(x.widen()))
+            };
+            (0..seeds.len())
+                .map(|seed| F::narrow(nearest(seed) * certain))
+                .collect()
+        };
+        let pairs = self.seeds.par_iter().zip(candidates);
+        pairs.map(limits).collect()
+    }
+}
+
+/// What a pass finds out about a chunk of rows.
+struct ChunkSums {
+    /// For each restart.
+    potentials: Vec<f64>,
+    /// For each restart, for each of its candidates.
+    gains: Vec<f64>,
+    /// Rows that were compared with candidates, added up over the restarts.
+    compared: usize,
+}
+
+/// What rows contribute to the potential of a restart, by the chunks that were looked at.
+type Shares = HashMap<usize, Vec<f64>>;
+
+#[cfg(test)]
+mod tests;

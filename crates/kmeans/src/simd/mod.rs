@@ -1,0 +1,151 @@
+//! Squared Euclidean distances with the vector instructions that the processor has.
+//!
+//! Distances are sums of squared differences, not the cheaper `|x|² − 2xc + |c|²`: nothing cancels,
+//! so that data far from the origin lose no digits, and no norms need be kept. The order in which
+//! the terms are added depends on the number of features only, so that a row and a centroid have
+//! one distance, bit for bit, whichever function computes it and whatever else it computes then:
+//!
+//! - From [`ALONG`] features on, a vector register holds neighbouring features of one row.
+//! - Below, it holds one feature of neighbouring rows, which are transposed first.
+
+mod across;
+mod along;
+mod vector;
+
+use vector::Portable;
+#[cfg(target_arch = "x86_64")]
+use vector::{Avx2, has_avx2};
+
+/// From this number of features on, vectors run along the features.
+const ALONG: usize = 20;
+
+/// What is computed by the functions of this module, as written for one type.
+pub trait Kernels: Copy {
+    /// See [`distances`]; all slices have been found to have one length.
+    fn distances(rows: &[&[Self]], centroids: &[&[Self]], distances: &mut [Self]);
+    /// See [`pair_distances`]; all slices have been found to have one length.
+    fn pair_distances(rows: &[&[Self]], centroids: &[&[Self]], distances: &mut [Self]);
+}
+
+/// The squared distances of several rows to several centroids: `distances[c * rows.len() + r]`
+/// becomes that of row `r` to centroid `c`.
+pub(crate) fn distances<F: Kernels>(rows: &[&[F]], centroids: &[&[F]], distances: &mut [F]) {
+    assert_eq!(distances.len(), rows.len() * centroids.len());
+    if let Some(first) = rows.first() {
+        let mut all = rows.iter().chain(centroids);
+        assert!(all.all(|x| x.len() == first.len()));
+        F::distances(rows, centroids, distances);
+    }
+}
+
+/// The squared distance of each row to the centroid in the same place.
+pub(crate) fn pair_distances<F: Kernels>(rows: &[&[F]], centroids: &[&[F]], distances: &mut [F]) {
+    assert!(rows.len() == centroids.len() && rows.len() == distances.len());
+    if let Some(first) = rows.first() {
+        let mut all = rows.iter().chain(centroids);
+        assert!(all.all(|x| x.len() == first.len()));
+        F::pair_distances(rows, centroids, distances);
+    }
+}
+
+/// Runs `work`, compiled for AVX2 where the processor has it: the closure is inlined into a
+/// function with these instructions, so that loops over slices are vectorised for them.
+#[inline]
+pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2,fma")]
+        fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
+            work()
+        }
+        if has_avx2() {
+            // SAFETY: the processor has these instructions.
+            return unsafe { with_avx2(work) };
+        }
+    }
+    work()
+}
+
+macro_rules! kernels {
+    ($type:ty, $lanes:literal) => {
+        impl Kernels for $type {
+            fn distances(rows: &[&[Self]], centroids: &[&[Self]], distances: &mut [Self]) {
+                #[cfg(target_arch = "x86_64")]
+                {
+                    #[target_feature(enable = "avx2,fma")]
+                    fn with_avx2(rows: &[&[$type]], centroids: &[&[$type]], out: &mut [$type]) {
+                        // SAFETY: this function has the instructions, the caller checked lengths.
+                        unsafe { all_distances::<$type, Avx2<$type>, true>(rows, centroids, out) }
+                    }
+                    if has_avx2() {
+                        // SAFETY: the processor has these instructions.
+                        return unsafe { with_avx2(rows, centroids, distances) };
+                    }
+                }
+                // SAFETY: nothing special is needed; the caller checked the lengths.
+                unsafe {
+                    all_distances::<$type, Portable<$type, $lanes>, false>(
+                        rows, centroids, distances,
+                    )
+                }
+            }
+
+            fn pair_distances(rows: &[&[Self]], centroids: &[&[Self]], distances: &mut [Self]) {
+                #[cfg(target_arch = "x86_64")]
+                {
+                    #[target_feature(enable = "avx2,fma")]
+                    fn with_avx2(rows: &[&[$type]], centroids: &[&[$type]], out: &mut [$type]) {
+                        // SAFETY: this function has the instructions, the caller checked lengths.
+                        unsafe { paired::<$type, Avx2<$type>, true>(rows, centroids, out) }
+                    }
+                    if has_avx2() {
+                        // SAFETY: the processor has these instructions.
+                        return unsafe { with_avx2(rows, centroids, distances) };
+                    }
+                }
+                // SAFETY: nothing special is needed; the caller checked the lengths.
+                unsafe {
+                    paired::<$type, Portable<$type, $lanes>, false>(rows, centroids, distances)
+                }
+            }
+        }
+    };
+}
+
+kernels!(f64, 4);
+kernels!(f32, 8);
+
+/// # Safety
+/// The processor has the instructions of `V`, and all rows and centroids have one length.
+#[inline(always)]
+unsafe fn all_distances<T, V, const FUSED: bool>(rows: &[&[T]], centroids: &[&[T]], out: &mut [T])
+where
+    T: across::Scalar,
+    V: vector::Vector<Scalar = T>,
+{
+    if rows[0].len() >= ALONG {
+        // SAFETY: the caller's promise.
+        unsafe { along::distances::<V>(rows, centroids, out) }
+    } else {
+        across::distances::<T, FUSED>(rows, centroids, out);
+    }
+}
+
+/// # Safety
+/// The processor has the instructions of `V`, and all rows and centroids have one length.
+#[inline(always)]
+unsafe fn paired<T, V, const FUSED: bool>(rows: &[&[T]], centroids: &[&[T]], out: &mut [T])
+where
+    T: across::Scalar,
+    V: vector::Vector<Scalar = T>,
+{
+    if rows[0].len() >= ALONG {
+        // SAFETY: the caller's promise.
+        unsafe { along::pair_distances::<V>(rows, centroids, out) }
+    } else {
+        across::pair_distances::<T, FUSED>(rows, centroids, out);
+    }
+}
+
+#[cfg(test)]
+mod tests;

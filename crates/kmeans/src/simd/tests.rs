@@ -1,0 +1,104 @@
+use super::*;
+
+/// Numbers without a pattern that a wrong index could meet by chance.
+fn numbers(count: usize, seed: u64) -> Vec<f64> {
+    let mut state = seed;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn plain(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+}
+
+#[track_caller]
+fn check(n_rows: usize, n_centroids: usize, n_features: usize) {
+    let (x, c) = (
+        numbers(n_rows * n_features, 1),
+        numbers(n_centroids * n_features, 2),
+    );
+    let rows: Vec<&[f64]> = x.chunks(n_features).collect();
+    let centroids: Vec<&[f64]> = c.chunks(n_features).collect();
+    let mut all = vec![f64::NAN; n_rows * n_centroids];
+    distances(&rows, &centroids, &mut all);
+
+    let (x32, c32): (Vec<f32>, Vec<f32>) = (
+        x.iter().map(|&x| x as f32).collect(),
+        c.iter().map(|&x| x as f32).collect(),
+    );
+    let rows32: Vec<&[f32]> = x32.chunks(n_features).collect();
+    let centroids32: Vec<&[f32]> = c32.chunks(n_features).collect();
+    let mut all32 = vec![f32::NAN; n_rows * n_centroids];
+    distances(&rows32, &centroids32, &mut all32);
+
+    for j in 0..n_centroids {
+        let mut pairs = vec![f64::NAN; n_rows];
+        pair_distances(&rows, &vec![centroids[j]; n_rows], &mut pairs);
+        let mut pairs32 = vec![f32::NAN; n_rows];
+        pair_distances(&rows32, &vec![centroids32[j]; n_rows], &mut pairs32);
+        for i in 0..n_rows {
+            let at = j * n_rows + i;
+            let expected = plain(rows[i], centroids[j]);
+            assert!((all[at] - expected).abs() <= 1e-13 * expected, "{i} {j}");
+            assert!((f64::from(all32[at]) - expected).abs() <= 1e-5 * expected.max(1e-2));
+            // One pair has one distance, whoever computes it.
+            assert_eq!(all[at].to_bits(), pairs[i].to_bits());
+            assert_eq!(all32[at].to_bits(), pairs32[i].to_bits());
+        }
+    }
+}
+
+#[test]
+fn distances_equal_their_definition_at_every_shape() {
+    for n_features in (1..=40).chain([128, 131]) {
+        check(7, 5, n_features);
+    }
+    for n_rows in 1..=50 {
+        check(n_rows, 4, 3);
+        check(n_rows, 4, 33);
+    }
+    for n_centroids in 1..=10 {
+        check(5, n_centroids, 2);
+        check(5, n_centroids, 24);
+    }
+}
+
+#[test]
+fn distances_do_not_depend_on_the_company() {
+    let x = numbers(60 * 37, 3);
+    let rows: Vec<&[f64]> = x.chunks(37).collect();
+    let mut together = vec![0.0; 50 * 10];
+    distances(&rows[..50], &rows[50..], &mut together);
+    for j in 0..10 {
+        for i in 0..50 {
+            let mut alone = [0.0];
+            distances(&rows[i..=i], &rows[50 + j..=50 + j], &mut alone);
+            assert_eq!(alone[0].to_bits(), together[j * 50 + i].to_bits());
+        }
+    }
+}
+
+#[test]
+fn far_from_the_origin_no_digit_is_lost() {
+    let near = numbers(2 * 30, 4)
+        .iter()
+        .map(|x| (x * 1024.0).round() / 1024.0)
+        .collect::<Vec<_>>();
+    let far: Vec<f64> = near.iter().map(|x| x + 1e6).collect();
+    let mut distance = [0.0, 0.0];
+    distances(&[&near[..30]], &[&near[30..]], &mut distance[..1]);
+    distances(&[&far[..30]], &[&far[30..]], &mut distance[1..]);
+    assert_eq!(distance[0], distance[1]);
+}
+
+#[test]
+fn no_rows_and_no_centroids_are_nothing() {
+    distances::<f64>(&[], &[], &mut []);
+    distances::<f64>(&[&[1.0]], &[], &mut []);
+    pair_distances::<f32>(&[], &[], &mut []);
+}
