@@ -1,4 +1,4 @@
-//! The limits that control groups put on this process.
+//! Where the control groups of a process are.
 //!
 //! The kernel enforces the limit of every group on the way from the process's own group up to the
 //! root, so the effective one is the smallest. See the kernel's `admin-guide/cgroup-v2.rst` and
@@ -16,6 +16,20 @@ pub(crate) struct Hierarchy {
     pub(crate) version: u8,
     /// The folders of the process's group and of all groups above it that can be seen.
     pub(crate) folders: Vec<PathBuf>,
+}
+
+/// The hierarchy that controls `controller` for a process: its number, or `self`.
+///
+/// The folders are looked for in the mounts of *this* process, since it is this one that reads them.
+pub(crate) fn of_process(
+    controller: &str,
+    process: &str,
+    read: &dyn Fn(&Path) -> Option<Vec<u8>>,
+) -> Option<Hierarchy> {
+    let text = |path: String| Some(String::from_utf8_lossy(&read(Path::new(&path))?).into_owned());
+    let cgroup = text(format!("/proc/{process}/cgroup"))?;
+    let mountinfo = text("/proc/self/mountinfo".into())?;
+    hierarchy(controller, &cgroup, &mountinfo)
 }
 
 /// The hierarchy that controls `controller` (`cpu`, `memory`) for a process.
@@ -69,35 +83,6 @@ pub(crate) fn smallest<T: PartialOrd>(
         .reduce(|a, b| if b < a { b } else { a })
 }
 
-/// CPUs that `cpu.max` (version 2) allows: `None` without a limit.
-pub(crate) fn cpu_max(text: &str) -> Option<f64> {
-    let (quota, period) = text.trim().split_once(' ')?;
-    cpus(quota, period)
-}
-
-/// CPUs that `cpu.cfs_quota_us` and `cpu.cfs_period_us` (version 1) allow: `None` without a limit.
-pub(crate) fn cfs_quota(quota: &str, period: &str) -> Option<f64> {
-    cpus(quota, period)
-}
-
-fn cpus(quota: &str, period: &str) -> Option<f64> {
-    // No limit is `max` in version 2 and -1 in version 1, neither of which is a u64.
-    let quota: u64 = quota.trim().parse().ok()?;
-    let period: u64 = period.trim().parse().ok()?;
-    (period > 0).then(|| quota as f64 / period as f64)
-}
-
-/// Bytes that `memory.max` (version 2) or `memory.limit_in_bytes` (version 1) allows: `None`
-/// without a limit.
-pub(crate) fn memory_limit(text: &str) -> Option<u64> {
-    // Version 1 writes no limit as the largest number of pages it can count (2^63 bytes less a
-    // page); nothing real is near it.
-    text.trim()
-        .parse()
-        .ok()
-        .filter(|&bytes: &u64| bytes < 1 << 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +102,14 @@ mod tests {
     const BARE_HYBRID: (&str, &str) = (
         include_str!("../tests/fixtures/bare-hybrid/cgroup"),
         include_str!("../tests/fixtures/bare-hybrid/mountinfo"),
+    );
+    const PODMAN_V2: (&str, &str) = (
+        include_str!("../tests/fixtures/podman-v2/cgroup"),
+        include_str!("../tests/fixtures/podman-v2/mountinfo"),
+    );
+    const SYSTEMD_V2: (&str, &str) = (
+        include_str!("../tests/fixtures/systemd-v2/cgroup"),
+        include_str!("../tests/fixtures/systemd-v2/mountinfo"),
     );
 
     #[track_caller]
@@ -143,6 +136,23 @@ mod tests {
             ],
         );
         check(DOCKER_V2, "cpu", 2, &["/sys/fs/cgroup/"]);
+        // A mount of the container's own group: what is below it is the path's rest.
+        check(
+            PODMAN_V2,
+            "memory",
+            2,
+            &["/sys/fs/cgroup/container", "/sys/fs/cgroup/"],
+        );
+        check(
+            SYSTEMD_V2,
+            "cpu",
+            2,
+            &[
+                "/sys/fs/cgroup/system.slice/my\\x2dservice.service",
+                "/sys/fs/cgroup/system.slice",
+                "/sys/fs/cgroup/",
+            ],
+        );
         check(DOCKER_V1, "cpu", 1, &["/sys/fs/cgroup/cpu,cpuacct/"]);
         check(DOCKER_V1, "memory", 1, &["/sys/fs/cgroup/memory/"]);
         check(
@@ -177,35 +187,6 @@ mod tests {
         assert_eq!(hierarchy("cpu", "", ""), None);
         assert_eq!(hierarchy("cpu", BARE_V2.0, ""), None);
         assert_eq!(hierarchy("cpu", "not a cgroup line", BARE_V2.1), None);
-    }
-
-    #[track_caller]
-    fn check_cpus(found: Option<f64>, expected: Option<f64>) {
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn cpu_limits() {
-        check_cpus(cpu_max("max 100000\n"), None);
-        check_cpus(cpu_max("200000 100000\n"), Some(2.0));
-        check_cpus(cpu_max("150000 100000\n"), Some(1.5));
-        check_cpus(cpu_max("1 0\n"), None);
-        check_cpus(cpu_max(""), None);
-        check_cpus(cfs_quota("-1\n", "100000\n"), None);
-        check_cpus(cfs_quota("600000\n", "100000\n"), Some(6.0));
-    }
-
-    #[track_caller]
-    fn check_memory(text: &str, expected: Option<u64>) {
-        assert_eq!(memory_limit(text), expected);
-    }
-
-    #[test]
-    fn memory_limits() {
-        check_memory("max\n", None);
-        check_memory("8589934592\n", Some(8 << 30));
-        check_memory("9223372036854771712\n", None);
-        check_memory("", None);
     }
 
     #[test]

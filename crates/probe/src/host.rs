@@ -1,11 +1,10 @@
 use std::fs;
 use std::path::Path;
 
-use procfs::process::MountInfos;
-use procfs::{CpuInfo, FromRead, Meminfo};
+use procfs::{CpuInfo, FromRead};
 use serde::{Deserialize, Serialize};
 
-use crate::cgroup;
+use crate::{container, limits, parse};
 
 /// The facts about the machine that a measurement cannot be read without.
 ///
@@ -15,6 +14,10 @@ use crate::cgroup;
 pub struct Host {
     /// The processor's name, as in `/proc/cpuinfo`.
     pub cpu_model: Option<String>,
+    /// What the first processor can do (`flags` of `/proc/cpuinfo`: `avx2`, `erms`, …); empty where the
+    /// file has no such line.
+    #[serde(default)]
+    pub cpu_flags: Vec<String>,
     /// CPUs that are online.
     pub logical_cpus: Option<u32>,
     /// CPUs on which this process may run (its affinity mask).
@@ -56,42 +59,37 @@ impl Host {
     /// ```
     #[must_use]
     pub fn read() -> Self {
-        let read = |path: &Path| fs::read_to_string(path).ok();
         Self {
-            available_cpus: available_cpus(),
-            ..from_files(&read)
+            available_cpus: limits::available_cpus(None),
+            ..from_files(&|path| fs::read(path).ok())
         }
     }
 }
 
-/// CPUs on which this process may run.
-pub(crate) fn available_cpus() -> Option<u32> {
-    rustix::thread::sched_getaffinity(None)
-        .ok()
-        .map(|cpus| cpus.count())
-}
-
 /// The facts that are in files, of which `read` gives the text.
-fn from_files(read: &dyn Fn(&Path) -> Option<String>) -> Host {
-    let text = |path: &str| read(Path::new(path));
+pub(crate) fn from_files(read: &dyn Fn(&Path) -> Option<Vec<u8>>) -> Host {
+    let text = |path: &str| Some(String::from_utf8_lossy(&read(Path::new(path))?).into_owned());
     let word = |path: &str| {
         text(path)
             .map(|text| text.trim().to_owned())
             .filter(|w| !w.is_empty())
     };
     let cpus = text("/proc/cpuinfo").and_then(|text| CpuInfo::from_read(text.as_bytes()).ok());
-    let mountinfo = text("/proc/self/mountinfo").unwrap_or_default();
-    let cgroup = text("/proc/self/cgroup").unwrap_or_default();
-    let memory = cgroup::hierarchy("memory", &cgroup, &mountinfo);
-    let cpu = cgroup::hierarchy("cpu", &cgroup, &mountinfo);
+    let limits = limits::from_files("self", read);
     Host {
         cpu_model: cpus
             .as_ref()
             .and_then(|cpus| Some(cpus.model_name(0)?.to_owned())),
+        cpu_flags: cpus
+            .as_ref()
+            .and_then(|cpus| cpus.flags(0))
+            .unwrap_or_default()
+            .into_iter()
+            .map(String::from)
+            .collect(),
         logical_cpus: cpus.as_ref().and_then(processors),
         available_cpus: None,
-        memory_bytes: text("/proc/meminfo")
-            .and_then(|text| Some(Meminfo::from_read(text.as_bytes()).ok()?.mem_total)),
+        memory_bytes: limits.machine_memory_bytes,
         kernel: word("/proc/sys/kernel/osrelease"),
         governor: word("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         clock_source: word("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
@@ -100,27 +98,12 @@ fn from_files(read: &dyn Fn(&Path) -> Option<String>) -> Host {
         address_space_randomization: word("/proc/sys/kernel/randomize_va_space")
             .and_then(|word| word.parse().ok()),
         virtualisation: virtualisation(cpus.as_ref(), &word),
-        container: container(&text, &cgroup, &mountinfo).map(String::from),
-        cgroup_version: memory.as_ref().map(|hierarchy| hierarchy.version),
-        cgroup_cpu_limit: cpu.as_ref().and_then(|hierarchy| {
-            cgroup::smallest(hierarchy, |folder| match hierarchy.version {
-                1 => cgroup::cfs_quota(
-                    &read(&folder.join("cpu.cfs_quota_us"))?,
-                    &read(&folder.join("cpu.cfs_period_us"))?,
-                ),
-                _ => cgroup::cpu_max(&read(&folder.join("cpu.max"))?),
-            })
-        }),
-        cgroup_memory_limit_bytes: memory.as_ref().and_then(|hierarchy| {
-            let file = match hierarchy.version {
-                1 => "memory.limit_in_bytes",
-                _ => "memory.max",
-            };
-            cgroup::smallest(hierarchy, |folder| {
-                cgroup::memory_limit(&read(&folder.join(file))?)
-            })
-        }),
-        load_average: text("/proc/loadavg").and_then(|text| load_average(&text)),
+        container: container::kind(&text),
+        cgroup_version: limits.cgroup_version,
+        cgroup_cpu_limit: limits.cpu_quota,
+        cgroup_memory_limit_bytes: limits.memory_limit_bytes,
+        load_average: read(Path::new("/proc/loadavg"))
+            .and_then(|text| parse::machine::load_average(&text)),
     }
 }
 
@@ -131,14 +114,6 @@ fn processors(cpus: &CpuInfo) -> Option<u32> {
         .filter(|&cpu| cpus.get_field(cpu, "processor").is_some())
         .count();
     u32::try_from(count).ok().filter(|&count| count > 0)
-}
-
-/// The averages in `/proc/loadavg`.
-fn load_average(text: &str) -> Option<[f64; 3]> {
-    let mut averages = text
-        .split_ascii_whitespace()
-        .map_while(|word| word.parse().ok());
-    Some([averages.next()?, averages.next()?, averages.next()?])
 }
 
 /// The chosen one of the alternatives in a control file, which is in brackets.
@@ -176,35 +151,6 @@ fn virtualisation(cpus: Option<&CpuInfo>, word: &dyn Fn(&str) -> Option<String>)
     Some(kind.into())
 }
 
-/// The kind of container, from the marks that the engines leave.
-fn container(
-    text: &dyn Fn(&str) -> Option<String>,
-    cgroup: &str,
-    mountinfo: &str,
-) -> Option<&'static str> {
-    if text("/run/.containerenv").is_some() {
-        return Some("podman");
-    }
-    let by_path = [
-        ("kubepods", "kubernetes"),
-        ("/docker", "docker"),
-        ("libpod", "podman"),
-        ("/lxc", "lxc"),
-    ];
-    if let Some((_, kind)) = by_path.iter().find(|(mark, _)| cgroup.contains(mark)) {
-        return Some(kind);
-    }
-    if text("/.dockerenv").is_some() {
-        return Some("docker");
-    }
-    // An overlay as the root is what engines give to their containers.
-    let MountInfos(mounts) = MountInfos::from_read(mountinfo.as_bytes()).ok()?;
-    mounts
-        .iter()
-        .any(|mount| mount.mount_point == Path::new("/") && mount.fs_type == "overlay")
-        .then_some("unknown")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,7 +165,7 @@ mod tests {
     fn host(files: &[(&str, &str)]) -> Host {
         from_files(&|path| {
             let (_, text) = files.iter().find(|(name, _)| Path::new(name) == path)?;
-            Some((*text).into())
+            Some(text.as_bytes().to_vec())
         })
     }
 
@@ -263,7 +209,10 @@ mod tests {
                 "9223372036854771712\n",
             ),
         ]);
+        assert!(host.cpu_flags.iter().any(|flag| flag == "erms"));
+        assert_eq!(host.cpu_flags.len(), 105);
         let expected = Host {
+            cpu_flags: host.cpu_flags.clone(),
             cpu_model: Some("AMD EPYC".into()),
             logical_cpus: Some(2),
             available_cpus: None,
@@ -376,33 +325,6 @@ mod tests {
         let cpuinfo = "processor\t: 0\nBogoMIPS\t: 108.00\n\nprocessor\t: 1\nBogoMIPS\t: 108.00\n\n\
             Hardware\t: BCM2835\nRevision\t: c03114\n";
         assert_eq!(host(&[("/proc/cpuinfo", cpuinfo)]).logical_cpus, Some(2));
-    }
-
-    #[track_caller]
-    fn check_container(files: &[(&str, &str)], expected: Option<&str>) {
-        assert_eq!(host(files).container.as_deref(), expected);
-    }
-
-    #[test]
-    fn containers_by_their_marks() {
-        check_container(
-            &[(CGROUP, "0::/kubepods.slice/kubepods-pod1.slice\n")],
-            Some("kubernetes"),
-        );
-        check_container(
-            &[(CGROUP, "0::/machine.slice/libpod-12.scope\n")],
-            Some("podman"),
-        );
-        check_container(&[(CGROUP, "0::/lxc.payload.web\n")], Some("lxc"));
-        check_container(
-            &[("/run/.containerenv", "engine=\"podman-5\"\n")],
-            Some("podman"),
-        );
-        check_container(
-            &[(MOUNTINFO, fixture!("docker-v2/mountinfo"))],
-            Some("unknown"),
-        );
-        check_container(&[(MOUNTINFO, fixture!("bare-v2/mountinfo"))], None);
     }
 
     #[track_caller]

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,16 +73,32 @@ pub struct Identity {
     pub target_features: Vec<String>,
     /// Whether the program was built with debug assertions: then its times mean nothing.
     pub debug_assertions: bool,
+    /// The profile of the build: `release`, `debug`, or the one of these two that it inherits from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The level of optimisation: `0` to `3`, `s`, `z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opt_level: Option<String>,
+    /// The git revision of the program's source; `None` where the program does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_revision: Option<String>,
+    /// Whether the source differed from that revision; `None` where the program does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_dirty: Option<bool>,
     /// The environment variables that change the behaviour of the loader, the libc or the
     /// allocator (`GLIBC_TUNABLES`, `LD_PRELOAD`, `MALLOC_…`, `MIMALLOC_…`, …), where set.
+    ///
+    /// `LD_LIBRARY_PATH` is among them only where a library was really loaded from one of its folders.
+    /// `cargo run` and `cargo test` always set it, to folders that mostly hold nothing that is used: it
+    /// would make two runs of one binary look different, and carry a machine's paths into reports.
     pub environment: BTreeMap<String, String>,
 }
 
 impl Identity {
     /// The identity of this process.
     ///
-    /// `allocator` is the name of the global allocator (`system` for that of the libc). That it is
-    /// really the one in use only the program can show, since only the program chooses it.
+    /// `allocator` is the name of the global allocator, as [`allocator_name`](crate::allocator_name)
+    /// proves it.
     ///
     /// A dynamic musl program learns its libc's version by running its loader, which prints it;
     /// otherwise no process is started. Take the identity outside of measured sections.
@@ -115,14 +132,38 @@ impl Identity {
                 .map(String::from)
                 .collect(),
             debug_assertions: cfg!(debug_assertions),
+            profile: known(env!("PROBE_PROFILE")),
+            opt_level: known(env!("PROBE_OPT_LEVEL")),
+            git_revision: None,
+            git_dirty: None,
             environment: std::env::vars_os()
                 .filter_map(|(name, value)| {
                     let name = name.into_string().ok()?;
-                    changes_behaviour(&name).then(|| (name, value.to_string_lossy().into_owned()))
+                    let value = value.to_string_lossy().into_owned();
+                    changes_behaviour(&name, &value, &objects).then_some((name, value))
                 })
                 .collect(),
         }
     }
+
+    /// The same with the state of the source that the program was built from, which only its own build
+    /// script can know: the git revision, and whether files differed from it.
+    ///
+    /// ```
+    /// let identity = probe::Identity::of_this_process("system")
+    ///     .with_source(option_env!("MY_GIT_REVISION"), Some(false));
+    /// assert_eq!(identity.git_dirty, Some(false));
+    /// ```
+    #[must_use]
+    pub fn with_source(mut self, revision: Option<&str>, dirty: Option<bool>) -> Self {
+        self.git_revision = revision.and_then(known);
+        self.git_dirty = dirty;
+        self
+    }
+}
+
+fn known(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// The linkage that a program's own headers state.
@@ -153,7 +194,14 @@ fn mapped_libc(objects: &[LoadedObject]) -> Option<(Libc, &str)> {
 }
 
 /// Whether the variable changes how the loader, the libc or a known allocator behaves.
-fn changes_behaviour(name: &str) -> bool {
+fn changes_behaviour(name: &str, value: &str, objects: &[LoadedObject]) -> bool {
+    if name == "LD_LIBRARY_PATH" {
+        return value.split([':', ';']).any(|folder| {
+            let folder = Path::new(folder);
+            let is_inside = |object: &LoadedObject| Path::new(&object.path).starts_with(folder);
+            folder.is_absolute() && objects.iter().any(is_inside)
+        });
+    }
     name == "GLIBC_TUNABLES"
         || ["LD_", "MALLOC_", "MIMALLOC_", "JEMALLOC_", "_RJEM_"]
             .iter()
@@ -265,19 +313,32 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_variable(name: &str, expected: bool) {
-        assert_eq!(changes_behaviour(name), expected);
+    fn check_variable(name: &str, value: &str, expected: bool) {
+        let objects = [
+            object("/opt/app/bin/program", &[]),
+            object("/opt/app/lib/libc.so.6", &[]),
+        ];
+        assert_eq!(changes_behaviour(name, value, &objects), expected);
     }
 
     #[test]
     fn variables_that_change_the_behaviour() {
-        check_variable("GLIBC_TUNABLES", true);
-        check_variable("LD_PRELOAD", true);
-        check_variable("LD_BIND_NOW", true);
-        check_variable("MALLOC_ARENA_MAX", true);
-        check_variable("MIMALLOC_ARENA_EAGER_COMMIT", true);
-        check_variable("HOME", false);
-        check_variable("DATABASE_URL", false);
-        check_variable("OLD_PRELOAD", false);
+        check_variable("GLIBC_TUNABLES", "glibc.malloc.perturb=1", true);
+        check_variable("LD_PRELOAD", "x.so", true);
+        check_variable("LD_BIND_NOW", "1", true);
+        check_variable("MALLOC_ARENA_MAX", "1", true);
+        check_variable("MIMALLOC_ARENA_EAGER_COMMIT", "1", true);
+        check_variable("HOME", "/root", false);
+        check_variable("DATABASE_URL", "", false);
+        check_variable("OLD_PRELOAD", "x.so", false);
+    }
+
+    #[test]
+    fn the_library_path_counts_where_a_library_came_from_it() {
+        check_variable("LD_LIBRARY_PATH", "/usr/lib:/opt/app/lib", true);
+        check_variable("LD_LIBRARY_PATH", "/opt/app/lib/", true);
+        check_variable("LD_LIBRARY_PATH", "/usr/lib:/opt/application", false);
+        check_variable("LD_LIBRARY_PATH", "/opt/app/li", false);
+        check_variable("LD_LIBRARY_PATH", "", false);
     }
 }

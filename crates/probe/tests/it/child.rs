@@ -1,13 +1,13 @@
 //! Counters belong to a whole process, and tests share theirs. So each section that is measured
 //! runs as a *role* in a process of its own: this test program again, with one test chosen.
 
-use std::process::Command;
+use std::process::{Command, Output};
 use std::{env, hint};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
-use crate::{identity, readings, sampler};
+use crate::{accuracy, denied, family, identity, process, readings, sampler};
 
 const ROLE: &str = "PROBE_TEST_ROLE";
 const MARK: &str = "role-report:";
@@ -15,7 +15,18 @@ const MARK: &str = "role-report:";
 /// Runs a role in a process of its own, with these variables added, and returns its report.
 #[track_caller]
 pub fn run(role: &str, environment: &[(&str, &str)]) -> Value {
-    let output = Command::new(env::current_exe().expect("the path of a running test is known"))
+    let output = command(role)
+        .envs(environment.iter().copied())
+        .output()
+        .expect("a running test can be started again");
+    report(role, &output)
+}
+
+/// The command line of a role.
+pub fn command(role: &str) -> Command {
+    let mut command =
+        Command::new(env::current_exe().expect("the path of a running test is known"));
+    command
         .args([
             "child::role",
             "--exact",
@@ -23,10 +34,13 @@ pub fn run(role: &str, environment: &[(&str, &str)]) -> Value {
             "--nocapture",
             "--test-threads=1",
         ])
-        .env(ROLE, role)
-        .envs(environment.iter().copied())
-        .output()
-        .expect("a running test can be started again");
+        .env(ROLE, role);
+    command
+}
+
+/// What a role reported.
+#[track_caller]
+pub fn report(role: &str, output: &Output) -> Value {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let report = stdout
         .split_once(MARK)
@@ -38,6 +52,13 @@ pub fn run(role: &str, environment: &[(&str, &str)]) -> Value {
             )
         });
     serde_json::from_str(report).expect("a role reports JSON")
+}
+
+#[track_caller]
+pub fn number(report: &Value, key: &str) -> u64 {
+    report[key]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no number {key} in {report}"))
 }
 
 #[test]
@@ -55,6 +76,17 @@ fn role() {
         "touch" => readings::touch_role(),
         "fault" => readings::fault_role(),
         "peak" => readings::peak_role(),
+        "one-second" => accuracy::one_second_role(),
+        "half-idle" => accuracy::half_idle_role(),
+        "touched" => accuracy::touched_role(),
+        "no-allocation" => process::no_allocation_role(),
+        "unprivileged" => denied::unprivileged_role(),
+        "hidden" => denied::hidden_role(),
+        "no-proc" => denied::no_proc_role(),
+        "parent" => family::parent_role(),
+        "grown" => family::grown_role(),
+        "sampler-allocations" => sampler::allocations_role(),
+        "sampler-cost" => sampler::cost_role(),
         "sampled" => sampler::sampled_role(),
         "dropped" => sampler::dropped_role(),
         "identity" => identity::identity_role(),
@@ -79,7 +111,8 @@ pub fn burn(cpu_ns: u64) -> u64 {
     }
 }
 
-fn thread_cpu_ns() -> u64 {
+/// CPU time of this thread.
+pub fn thread_cpu_ns() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

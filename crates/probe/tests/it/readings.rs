@@ -5,17 +5,10 @@ use std::{hint, ptr};
 use probe::{Counters, measure, peak_rss_bytes};
 use serde_json::{Value, json};
 
-use crate::child::{burn, run};
+use crate::child::{burn, number, run};
 
 const MS: u64 = 1_000_000;
 const MIB: u64 = 1 << 20;
-
-#[track_caller]
-fn number(report: &Value, key: &str) -> u64 {
-    report[key]
-        .as_u64()
-        .unwrap_or_else(|| panic!("no number {key} in {report}"))
-}
 
 /// `value` is within `tolerance` of `expected`.
 #[track_caller]

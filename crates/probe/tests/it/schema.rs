@@ -1,5 +1,5 @@
 use jsonschema::Validator;
-use probe::{Counters, Histogram, Identity, Observation, Phase, Timeline};
+use probe::{Counters, Histogram, Identity, Mark, Observation, Phase, Thinned, Timeline};
 use serde_json::{Value, json};
 
 const SCHEMA: &str = include_str!("../../../../docs/observation.schema.json");
@@ -53,7 +53,23 @@ fn full() -> Observation {
         elapsed_ns: vec![100_000_000, 300_000_000],
         cpu_percent: vec![0.0, 199.5],
         rss_bytes: vec![1 << 20, 2 << 20],
+        threads: vec![1, 2],
+        processes: vec![1, 1],
+        marks: vec![Mark {
+            elapsed_ns: 7,
+            label: "fit starts here".into(),
+        }],
+        thinned: Some(Thinned {
+            intervals_per_entry: 2,
+            samples: 4,
+            average_rss_bytes: 1.5e6,
+            peak_cpu_percent: 200.0,
+        }),
+        sampler_cpu_ns: Some(90_000),
     });
+    observation.identity = observation
+        .identity
+        .with_source(Some("0123abc"), Some(true));
     observation.result.insert("rows".into(), 12_345.into());
     observation
         .fingerprint
@@ -114,6 +130,15 @@ fn every_field_is_in_the_schema_and_required_there() {
     let optional = [
         "/phases/name_range/histogram",
         "/phases/name_range/client_cpu_ns_per_operation",
+        "/identity/profile",
+        "/identity/opt_level",
+        "/identity/git_revision",
+        "/identity/git_dirty",
+        "/timeline/threads",
+        "/timeline/processes",
+        "/timeline/marks",
+        "/timeline/thinned",
+        "/timeline/sampler_cpu_ns",
     ];
     let mut removed = 0;
     for place in [
@@ -122,6 +147,8 @@ fn every_field_is_in_the_schema_and_required_there() {
         "/phases/name_range",
         "/phases/name_range/histogram",
         "/timeline",
+        "/timeline/marks/0",
+        "/timeline/thinned",
     ] {
         let names: Vec<String> = value
             .pointer(place)
@@ -148,7 +175,7 @@ fn every_field_is_in_the_schema_and_required_there() {
             "{place} takes unknown fields"
         );
     }
-    assert_eq!(removed, 9 + 9 + 10 + 9 + 5);
+    assert_eq!(removed, 9 + 13 + 10 + 9 + 10 + 2 + 4);
 }
 
 #[track_caller]
@@ -180,5 +207,8 @@ fn wrong_values_are_refused() {
     check_invalid("/peak_rss_bytes", json!(0));
     check_invalid("/timeline/cpu_percent/0", Value::Null);
     check_invalid("/timeline/interval_ns", json!(0));
+    check_invalid("/timeline/marks/0/label", json!(1));
+    check_invalid("/timeline/thinned/intervals_per_entry", json!(1));
+    check_invalid("/identity/git_dirty", json!("no"));
     check_invalid("/setup_ns", Value::Null);
 }

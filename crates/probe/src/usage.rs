@@ -1,41 +1,20 @@
 use std::mem::MaybeUninit;
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use serde::{Deserialize, Serialize};
 
-/// Nanoseconds of the system's monotonic clock (`CLOCK_MONOTONIC`).
-///
-/// The origin is unspecified, but the same for every process of the machine until it is restarted,
-/// so that values of different processes can be compared.
-///
-/// ```
-/// let earlier = probe::monotonic_ns();
-/// assert!(probe::monotonic_ns() >= earlier);
-/// ```
-#[must_use]
-pub fn monotonic_ns() -> u64 {
-    nanoseconds(clock_gettime(ClockId::Monotonic))
-}
+use crate::clock::monotonic_ns;
 
-/// Nanoseconds of CPU time that all threads of this process have used, user and system together.
-pub(crate) fn process_cpu_ns() -> u64 {
-    nanoseconds(clock_gettime(ClockId::ProcessCPUTime))
-}
-
-fn nanoseconds(time: Timespec) -> u64 {
-    // The clocks read here start at zero and do not go back, so neither part is negative.
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
-/// The state of this process's clocks and counters at one moment.
+/// The state of this process's clocks and counters at one moment: the cheapest way to say what a section
+/// of the program cost.
 ///
 /// The counters come from `getrusage(RUSAGE_SELF)`: those of all threads, the ended ones included.
-/// Two readings make [`Counters`].
+/// Two of them make [`Counters`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
+pub struct Usage {
     at: Counters,
 }
 
-impl Reading {
+impl Usage {
     /// Reads the clocks and counters now. It takes about a microsecond.
     ///
     /// # Panics
@@ -87,7 +66,12 @@ impl Reading {
         }
     }
 
-    /// The moment of the reading, on the clock of [`monotonic_ns`].
+    /// The counters themselves, from the start of the process; their wall time is the moment.
+    pub(crate) fn so_far(&self) -> Counters {
+        self.at
+    }
+
+    /// The moment of the reading, on the clock of [`monotonic_ns`](crate::monotonic_ns).
     #[must_use]
     pub fn monotonic_ns(&self) -> u64 {
         self.at.wall_ns
@@ -98,14 +82,14 @@ fn from_timeval(time: libc::timeval) -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1_000
 }
 
-/// What a section of the program cost: the difference of two [`Reading`]s.
+/// What a section of the program cost: the difference of two [`Usage`]s.
 ///
 /// All threads of the process count, also those that had nothing to do with the section (a
 /// [`Sampler`](crate::Sampler) among them). The CPU times have a resolution of a microsecond. What
 /// a thread that is *still running* on another CPU has used is known to the kernel only up to its
 /// last scheduler tick (1–10 ms ago), so the section should end with its helper threads at rest;
 /// and while the sum of user and system time is exact, their split is estimated from ticks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Time that passed, in nanoseconds of the monotonic clock.
     pub wall_ns: u64,
@@ -140,11 +124,11 @@ impl Counters {
 /// ```
 ///
 /// # Panics
-/// Where [`Reading::now`] does, and where `f` does.
+/// Where [`Usage::now`] does, and where `f` does.
 pub fn measure<T>(f: impl FnOnce() -> T) -> (T, Counters) {
-    let before = Reading::now();
+    let before = Usage::now();
     let value = f();
-    let after = Reading::now();
+    let after = Usage::now();
     (value, after.since(&before))
 }
 
@@ -154,15 +138,15 @@ mod tests {
 
     #[test]
     fn a_reading_since_itself_is_nothing() {
-        let reading = Reading::now();
+        let reading = Usage::now();
         assert_eq!(reading.since(&reading), Counters::default());
     }
 
     #[test]
     fn readings_in_the_wrong_order_give_zero_rather_than_wrap() {
-        let earlier = Reading::now();
+        let earlier = Usage::now();
         std::thread::sleep(std::time::Duration::from_millis(1));
-        let later = Reading::now();
+        let later = Usage::now();
         assert_eq!(earlier.since(&later).wall_ns, 0);
         assert!(later.since(&earlier).wall_ns >= 1_000_000);
     }
@@ -179,7 +163,7 @@ mod tests {
     #[test]
     fn the_reading_lies_on_the_monotonic_clock() {
         let before = monotonic_ns();
-        let reading = Reading::now();
+        let reading = Usage::now();
         assert!((before..=monotonic_ns()).contains(&reading.monotonic_ns()));
     }
 }
