@@ -3,5 +3,5 @@
 mod common;
 
 fn main() {
-    common::main("dbload");
+    common::main("dbload", |_, _| {});
 }

@@ -3,5 +3,5 @@
 mod common;
 
 fn main() {
-    common::main("forest");
+    common::main("forest", |_, _| {});
 }

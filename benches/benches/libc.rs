@@ -3,5 +3,5 @@
 mod common;
 
 fn main() {
-    common::main("libc");
+    common::main("libc", |_, _| {});
 }

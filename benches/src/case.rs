@@ -11,7 +11,7 @@ use crate::session::{Session, WorkloadError};
 /// The arguments of a workload: one case, or several where lists are allowed.
 #[derive(Clone, Debug, Subcommand)]
 pub enum WorkloadArgs {
-    /// K-means clustering of blobs
+    /// K-means clustering of blobs, or of the rows of a file
     Kmeans(KmeansArgs),
     /// A random forest: training and prediction
     Forest(ForestArgs),
@@ -23,13 +23,17 @@ pub enum WorkloadArgs {
 
 impl WorkloadArgs {
     /// The cases that the arguments describe, in the order in which they are run. Never empty.
-    pub fn cases(&self) -> Vec<Case> {
-        match self {
-            WorkloadArgs::Kmeans(args) => args.cases().into_iter().map(Case::Kmeans).collect(),
+    ///
+    /// # Errors
+    ///
+    /// [`WorkloadError::Input`] for arguments that make sense for one case but describe several.
+    pub fn cases(&self) -> Result<Vec<Case>, WorkloadError> {
+        Ok(match self {
+            WorkloadArgs::Kmeans(args) => args.cases()?.into_iter().map(Case::Kmeans).collect(),
             WorkloadArgs::Forest(args) => args.cases().into_iter().map(Case::Forest).collect(),
             WorkloadArgs::Dbload(args) => vec![Case::Dbload(args.clone())],
             WorkloadArgs::Libc(args) => vec![Case::Libc(args.clone())],
-        }
+        })
     }
 }
 
@@ -61,7 +65,7 @@ impl Case {
         }
         let line = CommandLine::try_parse_from(args)
             .map_err(|error| WorkloadError::Input(error.to_string()))?;
-        match <[Case; 1]>::try_from(line.workload.cases()) {
+        match <[Case; 1]>::try_from(line.workload.cases()?) {
             Ok([case]) => Ok(case),
             Err(cases) => Err(WorkloadError::Input(format!(
                 "`{}` describes {} cases, not one",
@@ -72,7 +76,7 @@ impl Case {
     }
 
     /// The case's name, `workload/phase/size`. What is not the default follows the size, so that two
-    /// cases have the same name only when they are the same.
+    /// cases have the same name only when they are the same. Data in a file are named after the file.
     pub fn id(&self) -> String {
         match self {
             Case::Kmeans(case) => case.id(),
@@ -85,7 +89,8 @@ impl Case {
     /// Who does the work: the last part of the name in `cargo bench`.
     pub fn engine(&self) -> &'static str {
         match self {
-            Case::Kmeans(_) | Case::Forest(_) => "linfa",
+            Case::Kmeans(case) => case.engine(),
+            Case::Forest(_) => "linfa",
             Case::Dbload(_) => "postgres",
             Case::Libc(_) => "std",
         }

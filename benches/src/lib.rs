@@ -6,7 +6,7 @@
 //! - [`run::Run`] measures a session's iterations and makes the [`probe::Observation`] of them.
 //! - [`paced`] lets another program set the pace.
 //! - [`registry`] reads the cases of `duet.toml`.
-//! - [`allocator::name`] proves which allocator the process uses.
+//! - [`allocator::name`] proves which allocator the process uses, [`identity::of_this_program`] what it is.
 //!
 //! # Example
 //!
@@ -28,6 +28,7 @@ pub mod case;
 pub mod dbload;
 pub mod forest;
 pub mod hash;
+pub mod identity;
 pub mod kmeans;
 pub mod libc;
 pub mod paced;

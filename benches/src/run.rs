@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use probe::{Counters, Identity, Observation, Phase, Reading, Timeline};
+use probe::{Counters, Observation, Phase, Timeline, Usage};
 
-use crate::allocator;
 use crate::case::Case;
+use crate::identity;
 use crate::session::{Session, WorkloadError};
 
 /// A case whose set-up is done, and the costs of its iterations so far.
@@ -78,14 +78,14 @@ impl Run {
     /// As [`Session::run`]. The turn then leaves no entry.
     pub fn turn(&mut self, iterations: u64) -> Result<Turn, WorkloadError> {
         let mut costs = vec![Counters::default(); self.phases.len()];
-        let start = Reading::now();
+        let start = Usage::now();
         let end = if let [cost] = costs.as_mut_slice() {
             // A single phase is read once around all its iterations, so that short ones are not
             // drowned in readings.
             for _ in 0..iterations {
                 self.session.run(0)?;
             }
-            let end = Reading::now();
+            let end = Usage::now();
             *cost = end.since(&start);
             end
         } else {
@@ -93,7 +93,7 @@ impl Run {
             for _ in 0..iterations {
                 for (phase, cost) in costs.iter_mut().enumerate() {
                     self.session.run(phase)?;
-                    let later = Reading::now();
+                    let later = Usage::now();
                     add(cost, &later.since(&earlier));
                     earlier = later;
                 }
@@ -139,8 +139,7 @@ impl Run {
             }
             phases.insert(name.to_owned(), phase);
         }
-        let mut observation =
-            Observation::new(self.case, Identity::of_this_process(&allocator::name()));
+        let mut observation = Observation::new(self.case, identity::of_this_program());
         observation.phases = phases;
         observation.peak_rss_bytes = peak_rss_bytes;
         observation.setup_ns = self.setup_ns;

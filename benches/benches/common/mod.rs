@@ -14,25 +14,28 @@ use benches::session::{Session, WorkloadError};
 use criterion::{Criterion, PlottingBackend, SamplingMode};
 use dbload::Server;
 
-/// Runs the quick cases whose names start with `workload/`, each as `workload/phase/size/engine`.
-pub fn main(workload: &str) {
+/// Runs the quick cases whose names start with `workload/`, each as `workload/phase/size/engine`, then what
+/// `more` adds to these.
+pub fn main(workload: &str, more: impl FnOnce(&mut Criterion, &[&Entry])) {
     let mut criterion = configured();
     let server = RefCell::new(None);
     let entries = registry::read(Path::new(registry::WORKSPACE_FILE)).unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "{error}");
         process::exit(1)
     });
-    for entry in entries
+    let quick: Vec<&Entry> = entries
         .iter()
         .filter(|entry| entry.is_in("quick") && entry.id.split('/').next() == Some(workload))
-    {
+        .collect();
+    for entry in &quick {
         bench(&mut criterion, entry, &server);
     }
+    more(&mut criterion, &quick);
     criterion.final_summary();
 }
 
 /// Criterion's arguments win over these settings, which fit all harnesses into a few minutes.
-fn configured() -> Criterion {
+pub fn configured() -> Criterion {
     let criterion = Criterion::default()
         .plotting_backend(PlottingBackend::Plotters)
         .sample_size(20)
@@ -50,7 +53,8 @@ fn configured() -> Criterion {
     criterion.save_baseline(baseline::name().to_owned())
 }
 
-fn bench(criterion: &mut Criterion, entry: &Entry, server: &RefCell<Option<Server>>) {
+/// Runs one case. A database case uses the server, and starts it if it is the first.
+pub fn bench(criterion: &mut Criterion, entry: &Entry, server: &RefCell<Option<Server>>) {
     let case = or_exit(entry.case(), entry, server);
     let mut group = criterion.benchmark_group(&entry.id);
     // Iterations are long: the same number in every sample keeps to the measurement time.
@@ -106,7 +110,8 @@ fn or_exit<T>(
         let mut message = format!("{}: {error}\n", entry.id);
         if matches!(error, WorkloadError::Database(_)) {
             message.push_str("The cases without a database: ");
-            message.push_str("cargo bench --bench kmeans --bench forest --bench libc\n");
+            message
+                .push_str("cargo bench --bench kmeans --bench forest --bench libc --bench probe\n");
         }
         // Nobody is left to be told when standard error is closed.
         let _ = io::stderr().write_all(message.as_bytes());

@@ -9,6 +9,8 @@ use benches::kmeans::KmeansArgs;
 use benches::libc::LibcArgs;
 use clap::{Args, Parser, Subcommand};
 
+use crate::watch::WatchArgs;
+
 /// The operations of each client in one iteration, where the command line does not say: all four queries then take half a minute.
 pub const ONE_SHOT_OPERATIONS: u32 = 200;
 
@@ -27,7 +29,7 @@ pub struct CommandLine {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// K-means clustering of blobs
+    /// K-means clustering of blobs, or of the rows of a file
     Kmeans(With<KmeansArgs>),
     /// A random forest: training and prediction
     Forest(With<ForestArgs>),
@@ -41,6 +43,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run or attach to any program and say what it costs: CPU, memory and threads over time
+    Watch(WatchArgs),
     /// Start a temporary PostgreSQL server, print DATABASE_URL=… and `ready`, and stay until standard
     /// input ends or a signal to terminate comes
     ServePostgres,
@@ -89,6 +93,7 @@ pub struct RunOptions {
 pub enum Task {
     Run(WorkloadArgs, RunOptions),
     Identity { json: bool },
+    Watch(WatchArgs),
     ServePostgres,
     Cases { config: PathBuf },
 }
@@ -101,6 +106,7 @@ impl From<Command> for Task {
             Command::Dbload(with) => Task::Run(WorkloadArgs::Dbload(with.workload), with.options),
             Command::Libc(with) => Task::Run(WorkloadArgs::Libc(with.workload), with.options),
             Command::Identity { json } => Task::Identity { json },
+            Command::Watch(args) => Task::Watch(args),
             Command::ServePostgres => Task::ServePostgres,
             Command::Cases { config } => Task::Cases { config },
         }

@@ -20,15 +20,16 @@ pub struct Failure {
 
 impl Failure {
     pub fn usage(message: impl Into<String>) -> Failure {
-        Failure {
-            status: USAGE,
-            message: Some(message.into()),
-        }
+        Failure::with_status(USAGE, message)
     }
 
     pub fn failed(message: impl Into<String>) -> Failure {
+        Failure::with_status(FAILED, message)
+    }
+
+    pub fn with_status(status: u8, message: impl Into<String>) -> Failure {
         Failure {
-            status: FAILED,
+            status,
             message: Some(message.into()),
         }
     }

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use benches::allocator;
-use probe::Identity;
+use benches::identity;
+use probe::{Host, Identity};
 
 use crate::failure::Failure;
 
 pub fn print(json: bool) -> Result<(), Failure> {
-    let identity = Identity::of_this_process(&allocator::name());
+    let identity = identity::of_this_program();
     let mut out = io::stdout().lock();
     if json {
         let line = serde_json::to_string(&identity)
@@ -21,6 +21,21 @@ pub fn print(json: bool) -> Result<(), Failure> {
     writeln!(out, "allocator  {}", identity.allocator)?;
     writeln!(out, "target     {}", identity.target)?;
     writeln!(out, "compiler   {}", identity.rustc)?;
+    if let (Some(profile), Some(level)) = (&identity.profile, &identity.opt_level) {
+        writeln!(out, "profile    {profile}, opt-level {level}")?;
+    }
+    if let Some(revision) = &identity.git_revision {
+        let dirty = match identity.git_dirty {
+            Some(true) => ", with changes",
+            _ => "",
+        };
+        writeln!(out, "source     {revision}{dirty}")?;
+    }
+    let host = Host::read();
+    if let Some(model) = &host.cpu_model {
+        writeln!(out, "processor  {model}")?;
+        writeln!(out, "           {}", host.cpu_flags.join(" "))?;
+    }
     for (name, value) in &identity.environment {
         writeln!(out, "           {name}={value}")?;
     }

@@ -2,15 +2,13 @@
 
 use std::fmt::Write as _;
 
-use probe::{Histogram, Host, Observation, Phase};
+use probe::{Histogram, Limits, Observation, Phase, memory_words};
 use serde_json::Value;
 
 use crate::identity;
 
-const MB: f64 = 1e6;
-
 /// The log: one fact a line. `warmup` is the number of iterations before the first that is in the observation.
-pub fn text(observation: &Observation, warmup: u64, host: &Host) -> String {
+pub fn text(observation: &Observation, warmup: u64, limits: &Limits) -> String {
     let mut log = Log {
         text: format!("{}\n", observation.case),
     };
@@ -35,8 +33,8 @@ pub fn text(observation: &Observation, warmup: u64, host: &Host) -> String {
     for (name, value) in &observation.result {
         log.line(&name.replace('_', " "), &figure(value));
     }
-    log.cpu(observation);
-    log.memory(observation, host);
+    log.cpu(observation, limits);
+    log.memory(observation, limits);
     log.text
 }
 
@@ -71,10 +69,10 @@ impl Log {
         }
     }
 
-    fn cpu(&mut self, observation: &Observation) {
+    fn cpu(&mut self, observation: &Observation, limits: &Limits) {
         let sampled = observation.timeline.as_ref();
-        let text = match sampled.and_then(|t| t.average_cpu_percent().zip(t.peak_cpu_percent())) {
-            Some((average, peak)) => format!("average {average:.1} %, peak {peak:.1} %"),
+        let text = match sampled.and_then(|timeline| timeline.summary(limits).cpu_line()) {
+            Some(text) => text,
             None => {
                 let cpu_ns = sum(observation, |phase| &phase.user_ns)
                     + sum(observation, |phase| &phase.sys_ns);
@@ -85,19 +83,8 @@ impl Log {
         self.line("CPU (100 % is one core)", &text);
     }
 
-    fn memory(&mut self, observation: &Observation, host: &Host) {
-        // What a process may use is what its machine or its container has, whichever is less.
-        let machine = host.memory_bytes;
-        let limit = host.cgroup_memory_limit_bytes;
-        let (total, whole) = match (machine, limit) {
-            (Some(machine), Some(limit)) if limit < machine => (Some(limit), "the limit"),
-            (Some(machine), _) => (Some(machine), "the machine"),
-            (None, limit) => (limit, "the limit"),
-        };
-        let of_total = |bytes: f64| match total {
-            Some(total) => format!(" ({:.1} % of {whole})", 100.0 * bytes / total as f64),
-            None => String::new(),
-        };
+    fn memory(&mut self, observation: &Observation, limits: &Limits) {
+        let whole = limits.whole_memory();
         let average = observation
             .timeline
             .as_ref()
@@ -106,7 +93,7 @@ impl Log {
         let parts = [("average", average), ("peak", peak)]
             .into_iter()
             .filter_map(|(name, bytes)| Some((name, bytes?)))
-            .map(|(name, bytes)| format!("{name} {:.1} MB{}", bytes / MB, of_total(bytes)))
+            .map(|(name, bytes)| format!("{name} {}", memory_words(bytes, whole)))
             .collect::<Vec<_>>();
         let text = if parts.is_empty() {
             "not available".to_owned()
@@ -201,10 +188,10 @@ mod tests {
         observation
     }
 
-    fn host() -> Host {
-        Host {
-            memory_bytes: Some(8_000_000_000),
-            ..Host::default()
+    fn limits() -> Limits {
+        Limits {
+            machine_memory_bytes: Some(8_000_000_000),
+            ..Limits::default()
         }
     }
 
@@ -214,10 +201,10 @@ mod tests {
         observation.peak_rss_bytes = Some(200_000_000);
         observation.timeline = Some(Timeline {
             interval_ns: 100_000_000,
-            missed_ticks: 0,
             elapsed_ns: vec![100_000_000, 200_000_000],
             cpu_percent: vec![150.0, 200.0],
             rss_bytes: vec![100_000_000, 140_000_000],
+            ..Timeline::default()
         });
         let expected = "\
 kmeans/fit/100k-k5
@@ -229,7 +216,7 @@ kmeans/fit/100k-k5
   CPU (100 % is one core)       average 175.0 %, peak 200.0 %
   memory                        average 120.0 MB (1.5 % of the machine), peak 200.0 MB (2.5 % of the machine)
 ";
-        assert_eq!(text(&observation, 0, &host()), expected);
+        assert_eq!(text(&observation, 0, &limits()), expected);
     }
 
     #[test]
@@ -238,7 +225,7 @@ kmeans/fit/100k-k5
         observation
             .result
             .insert("oob_score".to_owned(), Value::Null);
-        let log = text(&observation, 0, &Host::default());
+        let log = text(&observation, 0, &Limits::default());
         for line in [
             "execution time                1.000 ms (one iteration, cold)\n",
             "oob score                     not available\n",
@@ -253,14 +240,14 @@ kmeans/fit/100k-k5
     fn a_limit_below_the_machine_is_what_counts() {
         let mut observation = observation(&[1_000_000]);
         observation.peak_rss_bytes = Some(1_000_000_000);
-        let limited = Host {
-            cgroup_memory_limit_bytes: Some(4_000_000_000),
-            ..host()
+        let limited = Limits {
+            memory_limit_bytes: Some(4_000_000_000),
+            ..limits()
         };
         assert!(text(&observation, 0, &limited).contains("peak 1000.0 MB (25.0 % of the limit)"));
-        let generous = Host {
-            cgroup_memory_limit_bytes: Some(9_000_000_000),
-            ..host()
+        let generous = Limits {
+            memory_limit_bytes: Some(9_000_000_000),
+            ..limits()
         };
         assert!(text(&observation, 0, &generous).contains("(12.5 % of the machine)"));
     }
@@ -280,7 +267,7 @@ kmeans/fit/100k-k5
             ..Histogram::default()
         });
         observation.phases.insert("user_by_name".to_owned(), other);
-        let log = text(&observation, 0, &host());
+        let log = text(&observation, 0, &limits());
         let expected = "  \
   execution time, user_by_name  1.000 s (one iteration, cold)
     operations                  200, 200.0 a second

@@ -8,6 +8,7 @@ mod one_shot;
 mod progress;
 mod serve_postgres;
 mod sweep;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
 fn execute(task: Task) -> Result<(), Failure> {
     match task {
         Task::Run(workload, options) => {
-            let mut cases = workload.cases();
+            let mut cases = workload.cases()?;
             if options.paced {
                 return pace(&cases, &options);
             }
@@ -49,6 +50,7 @@ fn execute(task: Task) -> Result<(), Failure> {
         }
         Task::Identity { json } => identity::print(json),
         Task::ServePostgres => serve_postgres::serve(),
+        Task::Watch(args) => watch::run(&args),
         Task::Cases { config } => {
             let mut out = io::stdout().lock();
             for entry in registry::read(&config)? {

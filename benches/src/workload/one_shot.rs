@@ -9,7 +9,7 @@ use std::time::Duration;
 use benches::case::Case;
 use benches::run::Run;
 use benches::session::WorkloadError;
-use probe::{Observation, Sampler, Timeline};
+use probe::{Limits, Observation, Sampler, Timeline};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::cli::RunOptions;
@@ -41,7 +41,7 @@ pub fn run(case: &Case, options: &RunOptions) -> Result<(), Failure> {
         write!(
             out,
             "{}",
-            log::text(&observation, options.warmup, &probe::Host::read())
+            log::text(&observation, options.warmup, &Limits::of_this_process())
         )?;
     }
     out.flush()?;
@@ -90,13 +90,9 @@ fn sampler(run: &Run, options: &RunOptions) -> Result<Option<Sampler>, Failure> 
 
 fn csv(case: &str, timeline: &Timeline) -> String {
     let mut text = String::new();
-    let samples = timeline
-        .elapsed_ns
-        .iter()
-        .zip(&timeline.cpu_percent)
-        .zip(&timeline.rss_bytes);
-    for ((&elapsed_ns, cpu_percent), rss_bytes) in samples {
-        let elapsed_s = elapsed_ns as f64 / 1e9;
+    for entry in timeline.entries() {
+        let elapsed_s = entry.elapsed_ns as f64 / 1e9;
+        let (cpu_percent, rss_bytes) = (entry.cpu_percent, entry.rss_bytes);
         writeln!(text, "{case},{elapsed_s:.6},{cpu_percent:.2},{rss_bytes}")
             .expect("writing to a string does not fail");
     }
@@ -122,10 +118,10 @@ mod tests {
     fn the_time_line_is_a_row_a_sample() {
         let timeline = Timeline {
             interval_ns: 100_000_000,
-            missed_ticks: 0,
             elapsed_ns: vec![100_000_000, 200_000_600],
             cpu_percent: vec![99.5, 187.254],
             rss_bytes: vec![1024, 2048],
+            ..Timeline::default()
         };
         assert_eq!(
             csv("kmeans/fit/5k-k5", &timeline),

@@ -109,6 +109,23 @@ fn names_tell_cases_apart() {
         "kmeans --features 8 --n-init 1 --seed 7",
         "kmeans/fit/100k-k5-features8-init1-seed7",
     );
+    check_id(
+        "kmeans --engine native --algorithm auto",
+        "kmeans/fit/100k-k5",
+    );
+    check_id(
+        "kmeans --samples 5k --engine linfa",
+        "kmeans/fit/5k-k5-linfa",
+    );
+    check_id(
+        "kmeans --seed 7 --algorithm lloyd",
+        "kmeans/fit/100k-k5-seed7-lloyd",
+    );
+    check_id("kmeans --algorithm bounds", "kmeans/fit/100k-k5-bounds");
+    check_id(
+        "kmeans --data /data/iris.npy --clusters 3",
+        "kmeans/fit/iris-k3",
+    );
     check_id("forest", "forest/both/100k-t10");
     check_id("forest --phase train", "forest/train/100k-t10");
     check_id("forest --phase predict --trees 1", "forest/predict/100k-t1");

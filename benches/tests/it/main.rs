@@ -2,6 +2,8 @@
 
 mod cases;
 mod database;
+mod npy;
 mod one_shot;
 mod paced;
 mod process;
+mod watch;

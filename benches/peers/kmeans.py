@@ -1,0 +1,217 @@
+"""Compares K-means of this workspace with Python's, side by side on the same bytes; started by `run kmeans`."""
+
+import argparse
+import fnmatch
+import json
+import os
+import pathlib
+import platform
+import random
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+
+import report
+from report import ONE_THREAD, OURS
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "target" / "peers"
+PEERS = ["scikit-learn", "oneDAL"]
+
+
+@dataclass(frozen=True)
+class Case:
+    rows: int
+    columns: int
+    clusters: int
+    dtype: str = "float64"
+    one_thread: bool = False
+    faiss: bool = False
+
+    @property
+    def name(self):
+        rows = f"{self.rows // 1_000_000}m" if self.rows % 1_000_000 == 0 else f"{self.rows // 1000}k"
+        return f"{rows}x{self.columns}-k{self.clusters}" + ("-f32" if self.dtype == "float32" else "")
+
+    @property
+    def path(self):
+        return FOLDER / "data" / f"blobs-{self.name}.npy"
+
+    @property
+    def engines(self):
+        return [OURS, *PEERS] + ["faiss"] * self.faiss + [ONE_THREAD] * self.one_thread
+
+
+CASES = [
+    Case(100_000, 128, 5, one_thread=True),
+    Case(100_000, 128, 7),
+    Case(500_000, 128, 5, one_thread=True),
+    Case(500_000, 128, 7),
+    Case(1_000_000, 128, 3),
+    Case(1_000_000, 128, 5, one_thread=True),
+    Case(100_000, 128, 5, "float32", faiss=True),
+    Case(500_000, 128, 5, "float32"),
+    Case(1_000_000, 128, 5, "float32"),
+    Case(100_000, 128, 50),
+    Case(100_000, 128, 500, one_thread=True),
+    Case(1_000_000, 2, 50),
+    Case(1_000_000, 16, 100, one_thread=True),
+]
+QUICK = [
+    Case(5_000, 128, 5, one_thread=True),
+    Case(5_000, 128, 5, "float32", faiss=True),
+    Case(20_000, 2, 50),
+]
+
+
+def say(text):
+    print(f"peers: {text}", file=sys.stderr, flush=True)
+
+
+def make_data(case):
+    """The rows that `workload kmeans` generates by itself for the same numbers, once for all."""
+    if case.path.exists():
+        return
+    import numpy as np
+    from sklearn.datasets import make_blobs
+
+    say(f"making {case.path}")
+    case.path.parent.mkdir(parents=True, exist_ok=True)
+    x, _ = make_blobs(case.rows, case.columns, centers=case.clusters, random_state=42)
+    unfinished = case.path.with_suffix(".part.npy")
+    np.save(unfinished, x.astype(case.dtype, copy=False))
+    unfinished.rename(case.path)
+
+
+def build():
+    """Builds `workload` and gives its path."""
+    target = f"{platform.machine()}-unknown-linux-gnu"
+    say(f"building workload for {target}")
+    command = ["cargo", "build", "--release", "--target", target, "--package", "benches", "--bin", "workload"]
+    command += ["--message-format", "json-render-diagnostics"]
+    lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return next(m["executable"] for m in map(json.loads, lines) if m.get("executable"))
+
+
+def run_json(command, env=None, timeout=None):
+    process = subprocess.run(command, env={**os.environ, **(env or {})}, timeout=timeout, capture_output=True, text=True)
+    if process.returncode != 0:
+        raise RuntimeError((process.stderr.strip().splitlines() or ["no message"])[-1])
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def fit_py(peer, *args, timeout=None):
+    return run_json([sys.executable, str(pathlib.Path(__file__).with_name("fit.py")), peer, *args], timeout=timeout)
+
+
+def measure_ours(workload, case, idle_bytes, env, timeout):
+    command = [workload, "kmeans", "--data", str(case.path), "--clusters", str(case.clusters)]
+    seen = run_json([*command, "--json", "--iterations", "2"], env, timeout)
+    cold_ns, warm_ns = seen["phases"]["fit"]["wall_ns"]
+    return {
+        "cold_s": cold_ns / 1e9,
+        "warm_s": warm_ns / 1e9,
+        "inertia": seen["result"]["inertia"],
+        "iterations": seen["result"]["iterations"],
+        "memory_bytes": seen["peak_rss_bytes"] - idle_bytes,
+    }
+
+
+def machine(workload, peers):
+    def out(*command):
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    cpu = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    memory_kib = int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal")).split()[1])
+    identity = json.loads(out(workload, "identity", "--json"))
+    return {
+        "cpu": cpu[0] if cpu else platform.machine(),
+        "threads": len(os.sched_getaffinity(0)),
+        "memory_gib": round(memory_kib / 2**20, 1),
+        "kernel": platform.release(),
+        "date": time.strftime("%Y-%m-%d"),
+        "load": os.getloadavg()[0],
+        "revision": out("git", "rev-parse", "--short", "HEAD") + (" with changes" if out("git", "status", "--short") else ""),
+        "rustc": identity["rustc"],
+        "libc": f"{identity['libc']} {identity['libc_version']}",
+        "python": platform.python_version(),
+        "peers": peers,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="benches/peers/run kmeans", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small cases, two rounds: to try this program itself")
+    parser.add_argument("--cases", metavar="GLOB", default="*", help="only these, such as '100k*'")
+    parser.add_argument("--rounds", type=int, help="how often every engine runs every case (default: 5)")
+    parser.add_argument("--seed", type=int, default=42, help="of the order of the engines")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds that a process may take")
+    parser.add_argument("--output", type=pathlib.Path, help="the table (default: docs/performance.md with all cases)")
+    parser.add_argument("--report", type=pathlib.Path, metavar="JOURNAL", help="only write the table of an earlier run")
+    args = parser.parse_args()
+    everything = not args.quick and args.cases == "*"
+    output = args.output or (ROOT / "docs" if everything else FOLDER) / "performance.md"
+    if args.report:
+        output.write_text(report.text([json.loads(line) for line in args.report.open()]))
+        say(f"written: {output}")
+        return 0
+
+    cases = [case for case in (QUICK if args.quick else CASES) if fnmatch.fnmatch(case.name, args.cases)]
+    if not cases:
+        parser.error(f"no case is called {args.cases}: there are {', '.join(case.name for case in CASES)}")
+    rounds = args.rounds or (2 if args.quick else 5)
+    workload = build()
+    for case in cases:
+        make_data(case)
+
+    peers = {}
+    for peer in [*PEERS, "faiss"]:
+        try:
+            peers[peer] = fit_py(peer)
+        except Exception as error:
+            say(f"NOT RUN: {peer}: {error}")
+            peers[peer] = {"error": str(error)}
+    # What the program takes before it has any data: the peers' figures do not have that either.
+    tiny = ["kmeans", "--samples", "16", "--features", "2", "--clusters", "2", "--json"]
+    idle_bytes = run_json([workload, *tiny])["peak_rss_bytes"]
+
+    def measure(case, engine):
+        if "error" in peers.get(engine, {}):
+            raise RuntimeError(peers[engine]["error"])
+        if engine in peers:
+            return fit_py(engine, str(case.path), "--clusters", str(case.clusters), timeout=args.timeout)
+        env = {"RAYON_NUM_THREADS": "1"} if engine == ONE_THREAD else None
+        return measure_ours(workload, case, idle_bytes, env, args.timeout)
+
+    journal_path = FOLDER / time.strftime("kmeans-%Y%m%d-%H%M%S.jsonl")
+    shuffler = random.Random(args.seed)
+    lines = [{"machine": machine(workload, peers), "rounds": rounds, "seed": args.seed}]
+    with journal_path.open("w") as journal:
+
+        def note(line):
+            lines.append(line)
+            print(json.dumps(line), file=journal, flush=True)
+
+        print(json.dumps(lines[0]), file=journal, flush=True)
+        # Rounds outermost, so that a machine that gets slower does so for every case and every engine.
+        for number in range(rounds):
+            for case in cases:
+                for engine in shuffler.sample(case.engines, len(case.engines)):
+                    try:
+                        result = measure(case, engine)
+                        say(f"{number + 1}/{rounds} {case.name}  {engine}  {result['cold_s']:.3f} s, {result['warm_s']:.3f} s")
+                    except Exception as error:
+                        result = {"error": str(error)}
+                        say(f"{number + 1}/{rounds} {case.name}  NOT RUN: {engine}: {error}")
+                    note({"case": case.name, **asdict(case), "engine": engine, "round": number, **result})
+
+    text = report.text(lines)
+    output.write_text(text)
+    print(text)
+    say(f"written: {output}; the single figures: {journal_path}")
+    return 1 if any("error" in line for line in lines) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
