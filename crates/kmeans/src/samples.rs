@@ -91,6 +91,11 @@ impl<'a, F: Float> Samples<'a, F> {
         &self.values[index * self.n_features..][..self.n_features]
     }
 
+    /// The features of neighbouring samples.
+    pub(crate) fn rows(&self, rows: Range<usize>) -> &'a [F] {
+        &self.values[rows.start * self.n_features..rows.end * self.n_features]
+    }
+
     /// The weight of one sample, 1 where there are no weights.
     #[inline]
     pub(crate) fn weight(&self, index: usize) -> f64 {

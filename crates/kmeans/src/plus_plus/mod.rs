@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::progress::{Observer, Progress};
 use crate::random::Random;
-use crate::simd::{distances, vectorized};
+use crate::simd::{distances, prefetch, vectorized};
 use crate::weights::Weights;
 use crate::{Float, KMeansError, Samples};
 use tile::{Tile, sum};
@@ -263,6 +263,8 @@ impl<'a, F: Float> Seeding<'a, F> {
                 for start in (0..rows.len()).step_by(tile.len) {
                     let end = (start + tile.len).min(rows.len());
                     tile.first = rows.start + start;
+                    let next = samples.rows(rows.start + end..(rows.start + end + tile.len).min(rows.end));
+                    let mut next = next.chunks(next.len().div_ceil(restarts).max(1));
                     let of =
                         |restart: usize| restart * rows.len() + start..restart * rows.len() + end;
                     if pending && dense {
@@ -283,6 +285,7 @@ impl<'a, F: Float> Seeding<'a, F> {
                     }
                     if n_candidates > 0 {
                         for restart in 0..restarts {
+                            prefetch(next.next().unwrap_or_default());
                             let (closest, labels) = (&closest[of(restart)], &labels[of(restart)]);
                             tile.select(closest, labels, &skip_candidates[restart]);
                             tile.compare(&points[restart]);
