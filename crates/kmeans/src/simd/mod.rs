@@ -14,7 +14,9 @@ mod vector;
 
 use vector::Portable;
 #[cfg(target_arch = "x86_64")]
-use vector::{Avx2, has_avx2};
+use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+#[cfg(target_arch = "x86_64")]
+use vector::{has_avx2, has_avx512};
 
 /// From this number of features on, vectors run along the features.
 const ALONG: usize = 20;
@@ -81,54 +83,51 @@ pub(crate) fn prefetch<T>(values: &[T]) {
     let _ = values;
 }
 
+/// Calls the function for the best instructions that the processor has.
+macro_rules! dispatch {
+    ($type:ty, $avx512:ident, $avx2:ident, $lanes:literal, $function:ident, $rows:ident, $centroids:ident, $out:ident) => {{
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx512f,avx2,fma")]
+            fn with_avx512(rows: &[&[$type]], centroids: &[&[$type]], out: &mut [$type]) {
+                // SAFETY: this function has the instructions, the caller checked the lengths.
+                unsafe { $function::<$type, $avx512, true>(rows, centroids, out) }
+            }
+            #[target_feature(enable = "avx2,fma")]
+            fn with_avx2(rows: &[&[$type]], centroids: &[&[$type]], out: &mut [$type]) {
+                // SAFETY: this function has the instructions, the caller checked the lengths.
+                unsafe { $function::<$type, $avx2, true>(rows, centroids, out) }
+            }
+            if has_avx512() {
+                // SAFETY: the processor has these instructions.
+                return unsafe { with_avx512($rows, $centroids, $out) };
+            }
+            if has_avx2() {
+                // SAFETY: the processor has these instructions.
+                return unsafe { with_avx2($rows, $centroids, $out) };
+            }
+        }
+        // SAFETY: nothing special is needed; the caller checked the lengths.
+        unsafe { $function::<$type, Portable<$type, $lanes>, false>($rows, $centroids, $out) }
+    }};
+}
+
 macro_rules! kernels {
-    ($type:ty, $lanes:literal) => {
+    ($type:ty, $avx512:ident, $avx2:ident, $lanes:literal) => {
         impl Kernels for $type {
             fn distances(rows: &[&[Self]], centroids: &[&[Self]], distances: &mut [Self]) {
-                #[cfg(target_arch = "x86_64")]
-                {
-                    #[target_feature(enable = "avx2,fma")]
-                    fn with_avx2(rows: &[&[$type]], centroids: &[&[$type]], out: &mut [$type]) {
-                        // SAFETY: this function has the instructions, the caller checked lengths.
-                        unsafe { all_distances::<$type, Avx2<$type>, true>(rows, centroids, out) }
-                    }
-                    if has_avx2() {
-                        // SAFETY: the processor has these instructions.
-                        return unsafe { with_avx2(rows, centroids, distances) };
-                    }
-                }
-                // SAFETY: nothing special is needed; the caller checked the lengths.
-                unsafe {
-                    all_distances::<$type, Portable<$type, $lanes>, false>(
-                        rows, centroids, distances,
-                    )
-                }
+                dispatch!($type, $avx512, $avx2, $lanes, all_distances, rows, centroids, distances)
             }
 
             fn pair_distances(rows: &[&[Self]], centroids: &[&[Self]], distances: &mut [Self]) {
-                #[cfg(target_arch = "x86_64")]
-                {
-                    #[target_feature(enable = "avx2,fma")]
-                    fn with_avx2(rows: &[&[$type]], centroids: &[&[$type]], out: &mut [$type]) {
-                        // SAFETY: this function has the instructions, the caller checked lengths.
-                        unsafe { paired::<$type, Avx2<$type>, true>(rows, centroids, out) }
-                    }
-                    if has_avx2() {
-                        // SAFETY: the processor has these instructions.
-                        return unsafe { with_avx2(rows, centroids, distances) };
-                    }
-                }
-                // SAFETY: nothing special is needed; the caller checked the lengths.
-                unsafe {
-                    paired::<$type, Portable<$type, $lanes>, false>(rows, centroids, distances)
-                }
+                dispatch!($type, $avx512, $avx2, $lanes, paired, rows, centroids, distances)
             }
         }
     };
 }
 
-kernels!(f64, 4);
-kernels!(f32, 8);
+kernels!(f64, __m512d, __m256d, 4);
+kernels!(f32, __m512, __m256, 8);
 
 /// # Safety
 /// The processor has the instructions of `V`, and all rows and centroids have one length.

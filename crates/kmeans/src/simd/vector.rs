@@ -10,6 +10,8 @@ use std::ops::{Add, Mul, Sub};
 pub(super) trait Vector: Copy {
     type Scalar: Copy;
     const LANES: usize;
+    /// Registers that there are.
+    const REGISTERS: usize = 16;
 
     unsafe fn zero() -> Self;
     /// Reads [`LANES`](Self::LANES) numbers.
@@ -77,7 +79,7 @@ where
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86_64::{Avx2, has_avx2};
+pub(super) use x86_64::{has_avx2, has_avx512};
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
@@ -85,41 +87,108 @@ mod x86_64 {
 
     use super::Vector;
 
+    /// Whether the processor has AVX-512's foundation, and AVX2 with fused multiply-add beside it.
+    #[inline]
+    pub(crate) fn has_avx512() -> bool {
+        is_x86_feature_detected!("avx512f") && has_avx2()
+    }
+
+    impl Vector for __m512d {
+        type Scalar = f64;
+        const LANES: usize = 8;
+        const REGISTERS: usize = 32;
+
+        #[inline(always)]
+        unsafe fn zero() -> Self {
+            // SAFETY: the caller's promise, here and below.
+            unsafe { _mm512_setzero_pd() }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f64) -> Self {
+            unsafe { _mm512_loadu_pd(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_first(from: *const f64, count: usize) -> Self {
+            unsafe { _mm512_maskz_loadu_pd((1 << count) - 1, from) }
+        }
+
+        #[inline(always)]
+        unsafe fn add_squared_difference(self, a: Self, b: Self) -> Self {
+            unsafe {
+                let difference = _mm512_sub_pd(a, b);
+                _mm512_fmadd_pd(difference, difference, self)
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn sum(self) -> f64 {
+            unsafe {
+                let low = _mm512_castpd512_pd256(self);
+                _mm256_add_pd(low, _mm512_extractf64x4_pd::<1>(self)).sum()
+            }
+        }
+    }
+
+    impl Vector for __m512 {
+        type Scalar = f32;
+        const LANES: usize = 16;
+        const REGISTERS: usize = 32;
+
+        #[inline(always)]
+        unsafe fn zero() -> Self {
+            // SAFETY: the caller's promise, here and below.
+            unsafe { _mm512_setzero_ps() }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { _mm512_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_first(from: *const f32, count: usize) -> Self {
+            unsafe { _mm512_maskz_loadu_ps((1 << count) - 1, from) }
+        }
+
+        #[inline(always)]
+        unsafe fn add_squared_difference(self, a: Self, b: Self) -> Self {
+            unsafe {
+                let difference = _mm512_sub_ps(a, b);
+                _mm512_fmadd_ps(difference, difference, self)
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn sum(self) -> f32 {
+            unsafe {
+                let halves = _mm512_castps_pd(self);
+                let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(halves));
+                _mm256_add_ps(_mm512_castps512_ps256(self), high).sum()
+            }
+        }
+    }
+
     /// Whether the processor has AVX2 and fused multiply-add.
     #[inline]
     pub(crate) fn has_avx2() -> bool {
         is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
     }
 
-    /// A register of 256 bits.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Avx2<T: Register>(T::Register);
-
-    pub(crate) trait Register {
-        type Register: Copy;
-    }
-
-    impl Register for f64 {
-        type Register = __m256d;
-    }
-
-    impl Register for f32 {
-        type Register = __m256;
-    }
-
-    impl Vector for Avx2<f64> {
+    impl Vector for __m256d {
         type Scalar = f64;
         const LANES: usize = 4;
 
         #[inline(always)]
         unsafe fn zero() -> Self {
             // SAFETY: the caller's promise, here and below.
-            Avx2(unsafe { _mm256_setzero_pd() })
+            unsafe { _mm256_setzero_pd() }
         }
 
         #[inline(always)]
         unsafe fn load(from: *const f64) -> Self {
-            Avx2(unsafe { _mm256_loadu_pd(from) })
+            unsafe { _mm256_loadu_pd(from) }
         }
 
         #[inline(always)]
@@ -127,41 +196,41 @@ mod x86_64 {
             const MASKS: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
             unsafe {
                 let mask = _mm256_loadu_si256(MASKS.as_ptr().add(4 - count).cast());
-                Avx2(_mm256_maskload_pd(from, mask))
+                _mm256_maskload_pd(from, mask)
             }
         }
 
         #[inline(always)]
         unsafe fn add_squared_difference(self, a: Self, b: Self) -> Self {
             unsafe {
-                let difference = _mm256_sub_pd(a.0, b.0);
-                Avx2(_mm256_fmadd_pd(difference, difference, self.0))
+                let difference = _mm256_sub_pd(a, b);
+                _mm256_fmadd_pd(difference, difference, self)
             }
         }
 
         #[inline(always)]
         unsafe fn sum(self) -> f64 {
             unsafe {
-                let low = _mm256_castpd256_pd128(self.0);
-                let pair = _mm_add_pd(low, _mm256_extractf128_pd::<1>(self.0));
+                let low = _mm256_castpd256_pd128(self);
+                let pair = _mm_add_pd(low, _mm256_extractf128_pd::<1>(self));
                 _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)))
             }
         }
     }
 
-    impl Vector for Avx2<f32> {
+    impl Vector for __m256 {
         type Scalar = f32;
         const LANES: usize = 8;
 
         #[inline(always)]
         unsafe fn zero() -> Self {
             // SAFETY: the caller's promise, here and below.
-            Avx2(unsafe { _mm256_setzero_ps() })
+            unsafe { _mm256_setzero_ps() }
         }
 
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
-            Avx2(unsafe { _mm256_loadu_ps(from) })
+            unsafe { _mm256_loadu_ps(from) }
         }
 
         #[inline(always)]
@@ -169,23 +238,23 @@ mod x86_64 {
             const MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
             unsafe {
                 let mask = _mm256_loadu_si256(MASKS.as_ptr().add(8 - count).cast());
-                Avx2(_mm256_maskload_ps(from, mask))
+                _mm256_maskload_ps(from, mask)
             }
         }
 
         #[inline(always)]
         unsafe fn add_squared_difference(self, a: Self, b: Self) -> Self {
             unsafe {
-                let difference = _mm256_sub_ps(a.0, b.0);
-                Avx2(_mm256_fmadd_ps(difference, difference, self.0))
+                let difference = _mm256_sub_ps(a, b);
+                _mm256_fmadd_ps(difference, difference, self)
             }
         }
 
         #[inline(always)]
         unsafe fn sum(self) -> f32 {
             unsafe {
-                let low = _mm256_castps256_ps128(self.0);
-                let four = _mm_add_ps(low, _mm256_extractf128_ps::<1>(self.0));
+                let low = _mm256_castps256_ps128(self);
+                let four = _mm_add_ps(low, _mm256_extractf128_ps::<1>(self));
                 let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
                 _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
             }
