@@ -28,7 +28,7 @@ impl<'a, F: Float> Tile<'a, F> {
         let row_bytes = samples.n_features() * size_of::<F>();
         Tile {
             samples,
-            len: ((16 << 10) / row_bytes).clamp(12, TILE),
+            len: ((32 << 10) / row_bytes).clamp(12, TILE),
             first: 0,
             active: Vec::with_capacity(TILE),
             rows: Vec::with_capacity(TILE),
