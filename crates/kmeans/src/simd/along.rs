@@ -100,7 +100,17 @@ unsafe fn block_distances<V: Vector, const R: usize, const C: usize>(
                 V::load_first(from, rest)
             });
         }
-        sums.map(|sums| sums.map(|sum| sum.sum()))
+        // Four of one centroid at a time.
+        let mut all = [[V::Scalar::default(); C]; R];
+        for j in 0..C {
+            for i in (0..R).step_by(4) {
+                let four = V::sum_four(array::from_fn(|row| sums[(i + row).min(R - 1)][j]));
+                for (all, sum) in all[i..].iter_mut().zip(four) {
+                    all[j] = sum;
+                }
+            }
+        }
+        all
     }
 }
 

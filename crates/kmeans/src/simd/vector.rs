@@ -8,7 +8,7 @@ use std::ops::{Add, Mul, Sub};
 /// The processor must have the instructions, and pointers must be valid for as many numbers as the
 /// function says.
 pub(super) trait Vector: Copy {
-    type Scalar: Copy;
+    type Scalar: Copy + Default;
     const LANES: usize;
     /// Registers that there are.
     const REGISTERS: usize = 16;
@@ -22,6 +22,12 @@ pub(super) trait Vector: Copy {
     unsafe fn add_squared_difference(self, a: Self, b: Self) -> Self;
     /// The sum of all lanes: halves are added to each other until one number is left.
     unsafe fn sum(self) -> Self::Scalar;
+    /// The sums of the lanes of four registers, added up in the same order.
+    #[inline(always)]
+    unsafe fn sum_four(four: [Self; 4]) -> [Self::Scalar; 4] {
+        // SAFETY: the caller's promise.
+        four.map(|one| unsafe { one.sum() })
+    }
 }
 
 /// Plain arrays, for processors without AVX2. There is no fused multiply-add.
@@ -124,10 +130,12 @@ mod x86_64 {
 
         #[inline(always)]
         unsafe fn sum(self) -> f64 {
-            unsafe {
-                let low = _mm512_castpd512_pd256(self);
-                _mm256_add_pd(low, _mm512_extractf64x4_pd::<1>(self)).sum()
-            }
+            unsafe { halves_f64(self).sum() }
+        }
+
+        #[inline(always)]
+        unsafe fn sum_four(four: [Self; 4]) -> [f64; 4] {
+            unsafe { Vector::sum_four(four.map(|one| halves_f64(one))) }
         }
     }
 
@@ -162,11 +170,12 @@ mod x86_64 {
 
         #[inline(always)]
         unsafe fn sum(self) -> f32 {
-            unsafe {
-                let halves = _mm512_castps_pd(self);
-                let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(halves));
-                _mm256_add_ps(_mm512_castps512_ps256(self), high).sum()
-            }
+            unsafe { halves_f32(self).sum() }
+        }
+
+        #[inline(always)]
+        unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+            unsafe { Vector::sum_four(four.map(|one| halves_f32(one))) }
         }
     }
 
@@ -174,6 +183,24 @@ mod x86_64 {
     #[inline]
     pub(crate) fn has_avx2() -> bool {
         is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+    }
+
+    /// The sum of both halves of a register.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx2")]
+    fn halves_f64(register: __m512d) -> __m256d {
+        _mm256_add_pd(
+            _mm512_castpd512_pd256(register),
+            _mm512_extractf64x4_pd::<1>(register),
+        )
+    }
+
+    /// The sum of both halves of a register.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx2")]
+    fn halves_f32(register: __m512) -> __m256 {
+        let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(register));
+        _mm256_add_ps(_mm512_castps512_ps256(register), _mm256_castpd_ps(high))
     }
 
     impl Vector for __m256d {
@@ -214,6 +241,21 @@ mod x86_64 {
                 let low = _mm256_castpd256_pd128(self);
                 let pair = _mm_add_pd(low, _mm256_extractf128_pd::<1>(self));
                 _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn sum_four([a, b, c, d]: [Self; 4]) -> [f64; 4] {
+            unsafe {
+                // The halves of two registers are added at once: a and c, b and d.
+                let halves = |x, y| {
+                    let low = _mm256_permute2f128_pd::<0x20>(x, y);
+                    _mm256_add_pd(low, _mm256_permute2f128_pd::<0x31>(x, y))
+                };
+                let (ac, bd) = (halves(a, c), halves(b, d));
+                let low = _mm256_unpacklo_pd(ac, bd);
+                let sums = _mm256_add_pd(low, _mm256_unpackhi_pd(ac, bd));
+                std::mem::transmute::<__m256d, [f64; 4]>(sums)
             }
         }
     }
@@ -257,6 +299,21 @@ mod x86_64 {
                 let four = _mm_add_ps(low, _mm256_extractf128_ps::<1>(self));
                 let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
                 _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn sum_four([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+            unsafe {
+                let halves = |x| {
+                    _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x))
+                };
+                let quarters = |x, y| _mm_add_ps(_mm_movelh_ps(x, y), _mm_movehl_ps(y, x));
+                let ab = quarters(halves(a), halves(b));
+                let cd = quarters(halves(c), halves(d));
+                let even = _mm_shuffle_ps::<0b10_00_10_00>(ab, cd);
+                let sums = _mm_add_ps(even, _mm_shuffle_ps::<0b11_01_11_01>(ab, cd));
+                std::mem::transmute::<__m128, [f32; 4]>(sums)
             }
         }
     }
