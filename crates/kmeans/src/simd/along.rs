@@ -32,7 +32,7 @@ pub(super) unsafe fn distances<V: Vector>(
                         2 => strip::<V, 4, 2>(rows, start, end, centroids, c, out),
                         3 => strip::<V, 4, 3>(rows, start, end, centroids, c, out),
                         4 => strip::<V, 4, 4>(rows, start, end, centroids, c, out),
-                        _ => strip::<V, 4, 5>(rows, start, end, centroids, c, out),
+                        _ => strip::<V, 4, 3>(rows, start, end, centroids, c, out),
                     };
                     continue;
                 }
