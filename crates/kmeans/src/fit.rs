@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::moments::moments;
 use crate::partitions::Seen;
-use crate::plus_plus::Seeding;
+use crate::plus_plus::{Label, Seeding};
 use crate::progress::{Observer, Progress};
 use crate::random::Random;
 use crate::restart::{Clustering, Ended, Task};
@@ -117,16 +117,11 @@ impl<F: Float> KMeansValidParams<F> {
         match self.init() {
             Init::KMeansPlusPlus => {
                 let streams = (0..self.n_init()).map(|_| Random::new(seeds.seed()));
-                let mut streams: Vec<Random> = streams.collect();
-                for streams in streams.chunks_mut(wave_len(&samples, self.n_init())) {
-                    let first = restarts.done();
-                    let seeding = Seeding::new(samples, k, streams, first, &mut observer)?;
-                    for restart in 0..streams.len() {
-                        let (centroids, labels) =
-                            (seeding.centroids(restart), seeding.labels(restart));
-                        let closest = |_: &[F], _: &[u32]| seeding.closest(restart);
-                        restarts.run(centroids, labels, closest, &mut observer)?;
-                    }
+                let streams: Vec<Random> = streams.collect();
+                if k <= usize::from(u8::MAX) {
+                    restarts.run_seeded::<u8>(streams, &mut observer)?;
+                } else {
+                    restarts.run_seeded::<u32>(streams, &mut observer)?;
                 }
             }
             Init::Random => {
@@ -184,11 +179,11 @@ pub(crate) fn check_centroids<F: Float>(
     }
 }
 
-/// Restarts to seed together. Each takes a squared distance and a label for every row while it is
-/// seeded; together they may take a thirty-second of the data and some megabytes.
-fn wave_len<F: Float>(samples: &Samples<F>, n_init: usize) -> usize {
+/// Restarts to seed together, of `n_init`. Each takes a squared distance and a label for every row
+/// while it is seeded; together they may take a thirty-second of the data and some megabytes.
+fn wave_len<F: Float, L>(samples: &Samples<F>, n_init: usize) -> usize {
     let affordable = samples.bytes() / 32 + (16 << 20);
-    let each = samples.n_samples() * (size_of::<F>() + size_of::<u32>());
+    let each = samples.n_samples() * (size_of::<F>() + size_of::<L>());
     let waves = n_init.div_ceil((affordable / each).max(1));
     n_init.div_ceil(waves)
 }
@@ -213,6 +208,25 @@ impl<'a, F: Float> Restarts<'a, F> {
 
     fn done(&self) -> usize {
         self.ended.len()
+    }
+
+    /// Runs a restart for each random stream, from the seeds of greedy k-means++.
+    fn run_seeded<L: Label>(
+        &mut self,
+        mut streams: Vec<Random>,
+        observer: &mut Observer,
+    ) -> Result<(), KMeansError> {
+        let (samples, k) = (self.task.samples, self.task.n_clusters);
+        let wave = wave_len::<F, L>(&samples, streams.len());
+        for streams in streams.chunks_mut(wave) {
+            let seeding = Seeding::<F, L>::new(samples, k, streams, self.done(), observer)?;
+            for restart in 0..streams.len() {
+                let (centroids, labels) = (seeding.centroids(restart), seeding.labels(restart));
+                let closest = |_: &[F], _: &[u32]| seeding.closest(restart);
+                self.run(centroids, labels, closest, observer)?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs the next restart from centroids to which the rows have not been assigned yet.

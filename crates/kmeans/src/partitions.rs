@@ -1,5 +1,6 @@
 //! Restarts that have met.
 
+use std::array;
 use std::collections::HashMap;
 
 use rayon::prelude::*;
@@ -79,14 +80,29 @@ pub(crate) fn partition<F: Float>(
     let chunks = labels.par_chunks(samples.chunk_len());
     let hashes: Vec<[u64; 2]> = chunks
         .map(|labels| {
-            let numbers = labels.iter().map(|&label| number[label as usize]);
-            numbers.fold([1, 2], add)
+            // Eight hashes of every eighth label: their multiplications need not wait for each other.
+            let mut hashes: [[u64; 2]; 8] =
+                array::from_fn(|i| [2 * i as u64 + 1, 2 * i as u64 + 2]);
+            let number = |label: u32| number[label as usize];
+            let mut eights = labels.chunks_exact(8);
+            for eight in &mut eights {
+                for (hash, &label) in hashes.iter_mut().zip(eight) {
+                    *hash = add(*hash, number(label));
+                }
+            }
+            for (hash, &label) in hashes.iter_mut().zip(eights.remainder()) {
+                *hash = add(*hash, number(label));
+            }
+            hashes.into_iter().fold([1, 2], merge)
         })
         .collect();
-    let [a, b] = hashes
-        .into_iter()
-        .fold([3, 4], |hash, [a, b]| add(add(hash, a), b));
+    let [a, b] = hashes.into_iter().fold([3, 4], merge);
     u128::from(a) << 64 | u128::from(b)
+}
+
+/// A hash of two hashes.
+fn merge(hash: [u64; 2], [a, b]: [u64; 2]) -> [u64; 2] {
+    add(add(hash, a), b)
 }
 
 /// One step of two multiplicative hashes with different odd multipliers.

@@ -1,5 +1,6 @@
 //! Greedy k-means++ for several restarts at once.
 
+mod label;
 mod tile;
 
 use std::collections::HashMap;
@@ -13,8 +14,10 @@ use crate::weights::Weights;
 use crate::{Float, KMeansError, Samples};
 use tile::{Tile, sum};
 
+pub(crate) use label::Label;
+
 /// Restarts that are being seeded.
-pub(crate) struct Seeding<'a, F> {
+pub(crate) struct Seeding<'a, F, L> {
     samples: Samples<'a, F>,
     /// The rows chosen so far, for each restart.
     seeds: Vec<Vec<usize>>,
@@ -27,13 +30,13 @@ pub(crate) struct Seeding<'a, F> {
     /// restart, for each row of the chunk.
     closest: Vec<F>,
     /// Which seed that is, in the same order.
-    labels: Vec<u32>,
+    labels: Vec<L>,
     /// For each chunk, for each restart: the sum of weight times `closest`. Includes the pending
     /// seed.
     potentials: Vec<Vec<f64>>,
 }
 
-impl<'a, F: Float> Seeding<'a, F> {
+impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
     /// Chooses `n_clusters` seeds for as many restarts as there are random streams. `first` is the
     /// number of the first of these restarts, for the observer.
     pub(crate) fn new(
@@ -60,7 +63,7 @@ impl<'a, F: Float> Seeding<'a, F> {
             pending: true,
             dense: true,
             closest: vec![F::INFINITE; n * restarts],
-            labels: vec![0; n * restarts],
+            labels: vec![L::default(); n * restarts],
             potentials: Vec::new(),
         };
         let by_weight = Weights::new(&samples);
@@ -89,7 +92,11 @@ impl<'a, F: Float> Seeding<'a, F> {
 
     /// Which of its seeds is nearest to each row.
     pub(crate) fn labels(&self, restart: usize) -> Vec<u32> {
-        self.of_restart(restart, &self.labels)
+        let labels = self.of_restart(restart, &self.labels);
+        labels
+            .into_iter()
+            .map(|label| label.seed() as u32)
+            .collect()
     }
 
     /// The squared distance of each row to that seed.
@@ -239,7 +246,7 @@ impl<'a, F: Float> Seeding<'a, F> {
             .iter()
             .map(|seeds| seeds[seeds.len() - 1])
             .collect();
-        let label = self.seeds[0].len() as u32 - 1;
+        let label = L::new(self.seeds[0].len() - 1);
         let newest_alone: Vec<Vec<usize>> = newest.iter().map(|&row| vec![row]).collect();
         let skip_newest = self.skippable(&newest_alone);
         let skip_candidates = self.skippable(candidates);
@@ -263,7 +270,8 @@ impl<'a, F: Float> Seeding<'a, F> {
                 for start in (0..rows.len()).step_by(tile.len) {
                     let end = (start + tile.len).min(rows.len());
                     tile.first = rows.start + start;
-                    let next = samples.rows(rows.start + end..(rows.start + end + tile.len).min(rows.end));
+                    let next =
+                        samples.rows(rows.start + end..(rows.start + end + tile.len).min(rows.end));
                     let mut next = next.chunks(next.len().div_ceil(restarts).max(1));
                     let of =
                         |restart: usize| restart * rows.len() + start..restart * rows.len() + end;

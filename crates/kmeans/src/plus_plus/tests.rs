@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 
 use super::*;
 
-fn seed<'a>(samples: Samples<'a, f64>, k: usize, seeds: &[u64]) -> Seeding<'a, f64> {
+fn seed<'a>(samples: Samples<'a, f64>, k: usize, seeds: &[u64]) -> Seeding<'a, f64, u8> {
     let mut streams: Vec<Random> = seeds.iter().map(|&seed| Random::new(seed)).collect();
     let mut go_on = |_| ControlFlow::Continue(());
     Seeding::new(samples, k, &mut streams, 0, &mut Observer(&mut go_on)).unwrap()

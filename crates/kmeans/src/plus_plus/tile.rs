@@ -1,5 +1,6 @@
 //! A few rows at a time.
 
+use super::Label;
 use crate::simd::{distances, vectorized};
 use crate::{Float, Samples};
 
@@ -39,13 +40,13 @@ impl<'a, F: Float> Tile<'a, F> {
     }
 
     /// Selects the rows that are farther from their seed than can be skipped.
-    pub(super) fn select(&mut self, closest: &[F], labels: &[u32], skip: &[F]) {
+    pub(super) fn select<L: Label>(&mut self, closest: &[F], labels: &[L], skip: &[F]) {
         // Without a branch, which could not be predicted.
         self.active.resize(TILE, 0);
         let mut count = 0;
         for (row, (&closest, &label)) in closest.iter().zip(labels).enumerate() {
             self.active[count] = row;
-            count += usize::from(closest > skip[label as usize]);
+            count += usize::from(closest > skip[label.seed()]);
         }
         self.active.truncate(count);
         let rows = self
@@ -71,12 +72,12 @@ impl<'a, F: Float> Tile<'a, F> {
     }
 
     /// Makes the point of that index the seed of those rows that it is nearest to.
-    pub(super) fn update_all(
+    pub(super) fn update_all<L: Label>(
         &mut self,
         point: usize,
-        label: u32,
+        label: L,
         closest: &mut [F],
-        labels: &mut [u32],
+        labels: &mut [L],
     ) {
         let distances = &self.distances[point * closest.len()..][..closest.len()];
         vectorized(|| {
@@ -90,7 +91,7 @@ impl<'a, F: Float> Tile<'a, F> {
 
     /// Makes the one point the selected rows were compared with the seed of those that it is
     /// nearest to.
-    pub(super) fn update(&mut self, label: u32, closest: &mut [F], labels: &mut [u32]) {
+    pub(super) fn update<L: Label>(&mut self, label: L, closest: &mut [F], labels: &mut [L]) {
         for (&row, &distance) in self.active.iter().zip(&self.distances) {
             if distance < closest[row] {
                 closest[row] = distance;

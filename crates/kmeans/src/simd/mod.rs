@@ -12,9 +12,9 @@ mod across;
 mod along;
 mod vector;
 
-use vector::Portable;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+use vector::Portable;
 #[cfg(target_arch = "x86_64")]
 use vector::{has_avx2, has_avx512};
 
@@ -116,11 +116,22 @@ macro_rules! kernels {
     ($type:ty, $avx512:ident, $avx2:ident, $lanes:literal) => {
         impl Kernels for $type {
             fn distances(rows: &[&[Self]], centroids: &[&[Self]], distances: &mut [Self]) {
-                dispatch!($type, $avx512, $avx2, $lanes, all_distances, rows, centroids, distances)
+                dispatch!(
+                    $type,
+                    $avx512,
+                    $avx2,
+                    $lanes,
+                    all_distances,
+                    rows,
+                    centroids,
+                    distances
+                )
             }
 
             fn pair_distances(rows: &[&[Self]], centroids: &[&[Self]], distances: &mut [Self]) {
-                dispatch!($type, $avx512, $avx2, $lanes, paired, rows, centroids, distances)
+                dispatch!(
+                    $type, $avx512, $avx2, $lanes, paired, rows, centroids, distances
+                )
             }
         }
     };

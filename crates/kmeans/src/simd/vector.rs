@@ -305,9 +305,8 @@ mod x86_64 {
         #[inline(always)]
         unsafe fn sum_four([a, b, c, d]: [Self; 4]) -> [f32; 4] {
             unsafe {
-                let halves = |x| {
-                    _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x))
-                };
+                let halves =
+                    |x| _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
                 let quarters = |x, y| _mm_add_ps(_mm_movelh_ps(x, y), _mm_movehl_ps(y, x));
                 let ab = quarters(halves(a), halves(b));
                 let cd = quarters(halves(c), halves(d));

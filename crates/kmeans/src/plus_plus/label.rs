@@ -1,0 +1,29 @@
+//! The number of a row's nearest seed, in as few bytes as will do.
+
+/// The number of a seed. There is one for each row and restart.
+pub(crate) trait Label: Copy + Default + Send + Sync {
+    /// The label of a seed.
+    fn new(seed: usize) -> Self;
+    /// The number of the seed.
+    fn seed(self) -> usize;
+}
+
+macro_rules! label {
+    ($type:ty) => {
+        impl Label for $type {
+            #[inline]
+            fn new(seed: usize) -> Self {
+                debug_assert!(seed <= <$type>::MAX as usize);
+                seed as $type
+            }
+
+            #[inline]
+            fn seed(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+label!(u8);
+label!(u32);
