@@ -60,6 +60,14 @@ pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
         fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
             work()
         }
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+        fn with_avx512<R>(work: impl FnOnce() -> R) -> R {
+            work()
+        }
+        if has_avx512() {
+            // SAFETY: the processor has these instructions.
+            return unsafe { with_avx512(work) };
+        }
         if has_avx2() {
             // SAFETY: the processor has these instructions.
             return unsafe { with_avx2(work) };
