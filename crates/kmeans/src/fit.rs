@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::moments::moments;
+use crate::moments::{Moments, Scan, moments};
 use crate::partitions::Seen;
 use crate::plus_plus::{Label, Seeding};
 use crate::progress::{Observer, Progress};
@@ -93,51 +93,74 @@ impl<F: Float> KMeansValidParams<F> {
             }
             _ => &[],
         };
-        let moments = moments(&samples, given)?;
         let mut observer = Observer(&mut observer);
-        match self.engine() {
-            Engine::Native => {}
-            #[cfg(feature = "linfa")]
-            Engine::Linfa => {
-                let variance = moments.mean_variance;
-                return crate::linfa::engine::fit(self, &samples, variance, &mut observer);
-            }
+        if self.engine() == Engine::Native && *self.init() == Init::KMeansPlusPlus {
+            return if k <= usize::from(u8::MAX) {
+                self.fit_plus_plus::<u8>(samples, &mut observer)
+            } else {
+                self.fit_plus_plus::<u32>(samples, &mut observer)
+            };
+        }
+        let moments = moments(&samples, given)?;
+        #[cfg(feature = "linfa")]
+        if self.engine() == Engine::Linfa {
+            let variance = moments.mean_variance;
+            return crate::linfa::engine::fit(self, &samples, variance, &mut observer);
         }
 
-        let task = Task {
+        let mut restarts = Restarts::new(self.task(samples, &moments));
+        if let Init::Centroids(centroids) = self.init() {
+            restarts.run_from(centroids.clone(), &mut observer)?;
+            return Ok(restarts.best());
+        }
+        let weights = Weights::new(&samples);
+        let mut seeds = Random::new(self.seed());
+        for _ in 0..self.n_init() {
+            let mut random = Random::new(seeds.seed());
+            let rows = weights.draw_different(k, &mut random);
+            let centroids = rows.iter().flat_map(|&row| samples.row(row)).copied();
+            restarts.run_from(centroids.collect(), &mut observer)?;
+        }
+        Ok(restarts.best())
+    }
+
+    /// Runs the restarts from the seeds of greedy k-means++, as many at a time as memory allows.
+    fn fit_plus_plus<L: Label>(
+        &self,
+        samples: Samples<F>,
+        observer: &mut Observer,
+    ) -> Result<KMeans<F>, KMeansError> {
+        let k = self.n_clusters();
+        let mut seeds = Random::new(self.seed());
+        let streams = (0..self.n_init()).map(|_| Random::new(seeds.seed()));
+        let mut streams: Vec<Random> = streams.collect();
+        let wave = wave_len::<F, L>(&samples, self.n_init());
+        let (first, others) = streams.split_at_mut(wave);
+
+        // The pass that checks the values is also the first one of the seeding.
+        let scan = Scan::new(samples)?;
+        let visit = |chunk| scan.columns(chunk);
+        let (seeding, columns) = Seeding::<F, L>::start(samples, first, visit);
+        let moments = scan.moments(columns, &[])?;
+        let mut restarts = Restarts::new(self.task(samples, &moments));
+        restarts.run_seeded(seeding.finish(k, first, 0, observer)?, observer)?;
+        for streams in others.chunks_mut(wave) {
+            let (seeding, _) = Seeding::<F, L>::start(samples, streams, |_| ());
+            let seeding = seeding.finish(k, streams, restarts.done(), observer)?;
+            restarts.run_seeded(seeding, observer)?;
+        }
+        Ok(restarts.best())
+    }
+
+    fn task<'a>(&self, samples: Samples<'a, F>, moments: &Moments) -> Task<'a, F> {
+        Task {
             samples,
-            n_clusters: k,
+            n_clusters: self.n_clusters(),
             max_iter: self.max_iter(),
             tolerance: self.tolerance().widen() * moments.mean_variance,
             diameter: moments.diameter,
             algorithm: self.algorithm(),
-        };
-        let mut restarts = Restarts::new(task);
-        let mut seeds = Random::new(self.seed());
-        match self.init() {
-            Init::KMeansPlusPlus => {
-                let streams = (0..self.n_init()).map(|_| Random::new(seeds.seed()));
-                let streams: Vec<Random> = streams.collect();
-                if k <= usize::from(u8::MAX) {
-                    restarts.run_seeded::<u8>(streams, &mut observer)?;
-                } else {
-                    restarts.run_seeded::<u32>(streams, &mut observer)?;
-                }
-            }
-            Init::Random => {
-                let weights = Weights::new(&samples);
-                for _ in 0..self.n_init() {
-                    let mut random = Random::new(seeds.seed());
-                    let rows = weights.draw_different(k, &mut random);
-                    let centroids = rows.iter().flat_map(|&row| samples.row(row)).copied();
-                    restarts.run_from(centroids.collect(), &mut observer)?;
-                }
-            }
-            Init::Centroids(centroids) => {
-                restarts.run_from(centroids.clone(), &mut observer)?;
-            }
         }
-        Ok(restarts.best())
     }
 }
 
@@ -210,21 +233,16 @@ impl<'a, F: Float> Restarts<'a, F> {
         self.ended.len()
     }
 
-    /// Runs a restart for each random stream, from the seeds of greedy k-means++.
+    /// Runs the next restarts, from their seeds.
     fn run_seeded<L: Label>(
         &mut self,
-        mut streams: Vec<Random>,
+        seeding: Seeding<F, L>,
         observer: &mut Observer,
     ) -> Result<(), KMeansError> {
-        let (samples, k) = (self.task.samples, self.task.n_clusters);
-        let wave = wave_len::<F, L>(&samples, streams.len());
-        for streams in streams.chunks_mut(wave) {
-            let seeding = Seeding::<F, L>::new(samples, k, streams, self.done(), observer)?;
-            for restart in 0..streams.len() {
-                let (centroids, labels) = (seeding.centroids(restart), seeding.labels(restart));
-                let closest = |_: &[F], _: &[u32]| seeding.closest(restart);
-                self.run(centroids, labels, closest, observer)?;
-            }
+        for restart in 0..seeding.restarts() {
+            let (centroids, labels) = (seeding.centroids(restart), seeding.labels(restart));
+            let closest = |_: &[F], _: &[u32]| seeding.closest(restart);
+            self.run(centroids, labels, closest, observer)?;
         }
         Ok(())
     }

@@ -357,8 +357,8 @@ impl<F: Float> MiniBatchKMeansValidParams<F> {
                     .collect();
                 let mut go_on = |_| ControlFlow::Continue(());
                 let mut observer = Observer(&mut go_on);
-                let seeding =
-                    Seeding::<F, u32>::new(*init, self.n_clusters, &mut streams, 0, &mut observer)?;
+                let (seeding, _) = Seeding::<F, u32>::start(*init, &mut streams, |_| ());
+                let seeding = seeding.finish(self.n_clusters, &mut streams, 0, &mut observer)?;
                 (0..self.n_init)
                     .map(|restart| seeding.centroids(restart))
                     .collect()

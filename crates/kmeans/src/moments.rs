@@ -17,7 +17,7 @@ pub(crate) struct Moments {
 }
 
 /// Sums over the rows of one unit of work, for every column.
-struct Columns {
+pub(crate) struct Columns {
     low: Vec<f64>,
     high: Vec<f64>,
     /// Sum of the differences to the first row of all.
@@ -31,52 +31,86 @@ struct Columns {
 /// `further` are points (whole rows) that distances will be computed to as well.
 ///
 /// # Errors
-/// [`KMeansError::NotFinite`] for NaN and infinities, [`KMeansError::Overflow`] where squared
-/// distances, or sums of them over all rows, could overflow, and what may be wrong with weights.
+/// What may be wrong with weights, and the errors of [`Scan::moments`].
 pub(crate) fn moments<F: Float>(
     samples: &Samples<F>,
     further: &[F],
 ) -> Result<Moments, KMeansError> {
-    let (n, d) = (samples.n_samples(), samples.n_features());
-    let total_weight = total_weight(samples)?;
-    let origin: Vec<f64> = samples.row(0).iter().map(|x| x.widen()).collect();
-    let chunks: Vec<Columns> = (0..samples.n_chunks())
-        .into_par_iter()
-        .map(|chunk| vectorized(|| columns(samples, samples.chunk(chunk), &origin)))
-        .collect();
-    let mut all = Columns::new(d);
-    for chunk in &chunks {
-        all.merge(chunk);
+    let scan = Scan::new(*samples)?;
+    let columns = (0..samples.n_chunks()).into_par_iter();
+    let columns = columns.map(|chunk| scan.columns(chunk)).collect();
+    scan.moments(columns, further)
+}
+
+/// The pass over the samples that finds out their moments, for those who read the rows anyway.
+pub(crate) struct Scan<'a, F> {
+    samples: Samples<'a, F>,
+    origin: Vec<f64>,
+    total_weight: f64,
+}
+
+impl<'a, F: Float> Scan<'a, F> {
+    /// Checks the weights of samples, of which there must be at least one.
+    pub(crate) fn new(samples: Samples<'a, F>) -> Result<Self, KMeansError> {
+        Ok(Scan {
+            total_weight: total_weight(&samples)?,
+            origin: samples.row(0).iter().map(|x| x.widen()).collect(),
+            samples,
+        })
     }
-    for row in further.chunks(d) {
-        for ((low, high), x) in all.low.iter_mut().zip(&mut all.high).zip(row) {
-            (*low, *high) = (low.min(x.widen()), high.max(x.widen()));
+
+    /// Looks at the rows of one chunk.
+    pub(crate) fn columns(&self, chunk: usize) -> Columns {
+        vectorized(|| columns(&self.samples, self.samples.chunk(chunk), &self.origin))
+    }
+
+    /// The moments, from the columns of all chunks in their order; `further` are points that
+    /// distances will be computed to as well.
+    ///
+    /// # Errors
+    /// [`KMeansError::NotFinite`] for NaN and infinities, and [`KMeansError::Overflow`] where squared
+    /// distances, or sums of them over all rows, could overflow.
+    pub(crate) fn moments(
+        &self,
+        chunks: Vec<Columns>,
+        further: &[F],
+    ) -> Result<Moments, KMeansError> {
+        let (n, d) = (self.samples.n_samples(), self.samples.n_features());
+        let mut all = Columns::new(d);
+        for chunk in &chunks {
+            all.merge(chunk);
         }
-    }
+        for row in further.chunks(d) {
+            for ((low, high), x) in all.low.iter_mut().zip(&mut all.high).zip(row) {
+                (*low, *high) = (low.min(x.widen()), high.max(x.widen()));
+            }
+        }
 
-    if !all.sum.iter().all(|sum| sum.is_finite()) {
-        check_finite(samples)?;
-    }
-    // No centroid leaves the range of its feature, hence no squared distance exceeds this sum.
-    let ranges = all.low.iter().zip(&all.high).map(|(low, high)| high - low);
-    let diameter = ranges.map(|range| range * range).sum::<f64>();
-    let largest = all.low.iter().chain(&all.high);
-    let largest = largest.fold(0.0, |m: f64, x| m.max(x.abs()));
-    let sums = (diameter * (total_weight + 1.0)).max(largest * (total_weight + 1.0));
-    // A little is left for the rounding of sums in the type itself.
-    if !sums.is_finite() || diameter > 0.99 * F::LARGEST {
-        return Err(KMeansError::Overflow { type_name: F::NAME });
-    }
+        if !all.sum.iter().all(|sum| sum.is_finite()) {
+            check_finite(&self.samples)?;
+        }
+        // No centroid leaves the range of its feature, hence no squared distance exceeds this sum.
+        let ranges = all.low.iter().zip(&all.high).map(|(low, high)| high - low);
+        let diameter = ranges.map(|range| range * range).sum::<f64>();
+        let largest = all.low.iter().chain(&all.high);
+        let largest = largest.fold(0.0, |m: f64, x| m.max(x.abs()));
+        let rows = self.total_weight + 1.0;
+        let sums = (diameter * rows).max(largest * rows);
+        // A little is left for the rounding of sums in the type itself.
+        if !sums.is_finite() || diameter > 0.99 * F::LARGEST {
+            return Err(KMeansError::Overflow { type_name: F::NAME });
+        }
 
-    let variance = |(sum, squares): (&f64, &f64)| {
-        let mean = sum / n as f64;
-        (squares / n as f64 - mean * mean).max(0.0)
-    };
-    let variances = all.sum.iter().zip(&all.squares).map(variance);
-    Ok(Moments {
-        mean_variance: variances.sum::<f64>() / d as f64,
-        diameter: diameter.sqrt(),
-    })
+        let variance = |(sum, squares): (&f64, &f64)| {
+            let mean = sum / n as f64;
+            (squares / n as f64 - mean * mean).max(0.0)
+        };
+        let variances = all.sum.iter().zip(&all.squares).map(variance);
+        Ok(Moments {
+            mean_variance: variances.sum::<f64>() / d as f64,
+            diameter: diameter.sqrt(),
+        })
+    }
 }
 
 impl Columns {

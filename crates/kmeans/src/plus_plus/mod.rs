@@ -37,48 +37,60 @@ pub(crate) struct Seeding<'a, F, L> {
 }
 
 impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
-    /// Chooses `n_clusters` seeds for as many restarts as there are random streams. `first` is the
-    /// number of the first of these restarts, for the observer.
-    pub(crate) fn new(
+    /// Chooses the first seed of as many restarts as there are random streams. The pass over the rows
+    /// that this takes calls `visit` for every chunk.
+    pub(crate) fn start<T: Send>(
         samples: Samples<'a, F>,
-        n_clusters: usize,
         streams: &mut [Random],
-        first: usize,
-        observer: &mut Observer,
-    ) -> Result<Self, KMeansError> {
-        let restarts = streams.len();
-        let n = samples.n_samples();
-        // scikit-learn's number: it grows as the chance of missing every good candidate does.
-        let n_candidates = 2 + (n_clusters as f64).ln() as usize;
-        let mut tell = |chosen| {
-            observer.tell(Progress::Seeding {
-                restarts: first..first + restarts,
-                chosen,
-            })
-        };
-
+        visit: impl Fn(usize) -> T + Sync,
+    ) -> (Self, Vec<T>) {
+        let by_weight = Weights::new(&samples);
+        let (n, restarts) = (samples.n_samples(), streams.len());
+        let draw = |random: &mut Random| vec![by_weight.draw(random)];
         let mut seeding = Seeding {
             samples,
-            seeds: vec![Vec::with_capacity(n_clusters); restarts],
+            seeds: streams.iter_mut().map(draw).collect(),
             pending: true,
             dense: true,
             closest: vec![F::INFINITE; n * restarts],
             labels: vec![L::default(); n * restarts],
             potentials: Vec::new(),
         };
-        let by_weight = Weights::new(&samples);
-        for (seeds, random) in seeding.seeds.iter_mut().zip(&mut *streams) {
-            seeds.push(by_weight.draw(random));
-        }
-        seeding.settle();
+        let visited = seeding.settle(visit);
+        (seeding, visited)
+    }
+
+    /// Chooses the other seeds of `n_clusters`. `first` is the number of the first of these restarts,
+    /// for the observer.
+    pub(crate) fn finish(
+        mut self,
+        n_clusters: usize,
+        streams: &mut [Random],
+        first: usize,
+        observer: &mut Observer,
+    ) -> Result<Self, KMeansError> {
+        // scikit-learn's number: it grows as the chance of missing every good candidate does.
+        let n_candidates = 2 + (n_clusters as f64).ln() as usize;
+        let restarts = first..first + streams.len();
+        let mut tell = |chosen| {
+            let restarts = restarts.clone();
+            observer.tell(Progress::Seeding { restarts, chosen })
+        };
         tell(1)?;
         for step in 2..=n_clusters {
-            let candidates = seeding.candidates(streams, n_candidates);
-            seeding.choose(&candidates);
+            let candidates = self.candidates(streams, n_candidates);
+            self.choose(&candidates);
             tell(step)?;
         }
-        seeding.settle();
-        Ok(seeding)
+        if self.pending {
+            self.settle(|_| ());
+        }
+        Ok(self)
+    }
+
+    /// Restarts that were seeded.
+    pub(crate) fn restarts(&self) -> usize {
+        self.seeds.len()
     }
 
     /// The seeds of one of the restarts, row-major.
@@ -114,16 +126,13 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
         own
     }
 
-    /// Takes the pending seeds into account.
-    fn settle(&mut self) {
-        if self.pending {
-            let none = vec![Vec::new(); self.seeds.len()];
-            self.potentials = self
-                .pass(&none)
-                .into_iter()
-                .map(|sums| sums.potentials)
-                .collect();
-        }
+    /// Takes the pending seeds into account, and calls `visit` for every chunk.
+    fn settle<T: Send>(&mut self, visit: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        let none = vec![Vec::new(); self.seeds.len()];
+        let sums = self.pass(&none, visit).into_iter();
+        let (potentials, visited) = sums.map(|(sums, seen)| (sums.potentials, seen)).unzip();
+        self.potentials = potentials;
+        visited
     }
 
     /// Draws candidates for each restart.
@@ -199,7 +208,8 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
     /// the first.
     fn choose(&mut self, candidates: &[Vec<usize>]) {
         let (restarts, n_candidates) = (candidates.len(), candidates[0].len());
-        let sums = self.pass(candidates);
+        let sums = self.pass(candidates, |_| ()).into_iter();
+        let sums: Vec<ChunkSums> = sums.map(|(sums, ())| sums).collect();
         let mut settle = false;
         let mut chosen = Vec::with_capacity(restarts);
         for (restart, seeds) in self.seeds.iter_mut().enumerate() {
@@ -232,13 +242,17 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
         self.potentials = sums.into_iter().map(without).collect();
         self.pending = true;
         if settle {
-            self.settle();
+            self.settle(|_| ());
         }
     }
 
     /// One pass over the rows: takes the pending seeds into account, and finds out what each
-    /// candidate would take off the potential.
-    fn pass(&mut self, candidates: &[Vec<usize>]) -> Vec<ChunkSums> {
+    /// candidate would take off the potential. `visit` is called for every chunk before.
+    fn pass<T: Send>(
+        &mut self,
+        candidates: &[Vec<usize>],
+        visit: impl Fn(usize) -> T + Sync,
+    ) -> Vec<(ChunkSums, T)> {
         let samples = self.samples;
         let (restarts, n_candidates) = (candidates.len(), candidates[0].len());
         let newest: Vec<usize> = self
@@ -257,12 +271,13 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
         let (pending, dense) = (self.pending, self.dense);
         let newest: Vec<&[F]> = newest.iter().map(|&row| samples.row(row)).collect();
 
-        let sums: Vec<ChunkSums> = self
+        let sums: Vec<(ChunkSums, T)> = self
             .closest
             .par_chunks_mut(restarts * samples.chunk_len())
             .zip(self.labels.par_chunks_mut(restarts * samples.chunk_len()))
             .enumerate()
             .map(|(chunk, (closest, labels))| {
+                let visited = visit(chunk);
                 let rows = samples.chunk(chunk);
                 let mut gains = vec![0.0; restarts * n_candidates];
                 let mut compared = 0;
@@ -310,16 +325,17 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                         vectorized(|| sum(pairs.map(|(x, w)| x.widen() * w.widen())))
                     }
                 };
-                ChunkSums {
+                let sums = ChunkSums {
                     potentials: closest.chunks(rows.len()).map(potential).collect(),
                     gains,
                     compared,
-                }
+                };
+                (sums, visited)
             })
             .collect();
         self.pending = false;
         if n_candidates > 0 {
-            let compared: usize = sums.iter().map(|sums| sums.compared).sum();
+            let compared: usize = sums.iter().map(|(sums, _)| sums.compared).sum();
             self.dense = compared * 5 > samples.n_samples() * restarts * 2;
         }
         sums

@@ -5,7 +5,9 @@ use super::*;
 fn seed<'a>(samples: Samples<'a, f64>, k: usize, seeds: &[u64]) -> Seeding<'a, f64, u8> {
     let mut streams: Vec<Random> = seeds.iter().map(|&seed| Random::new(seed)).collect();
     let mut go_on = |_| ControlFlow::Continue(());
-    Seeding::new(samples, k, &mut streams, 0, &mut Observer(&mut go_on)).unwrap()
+    let (seeding, _) = Seeding::start(samples, &mut streams, |_| ());
+    let mut observer = Observer(&mut go_on);
+    seeding.finish(k, &mut streams, 0, &mut observer).unwrap()
 }
 
 /// Greedy k-means++ as it is defined: the seeds, and the nearest of them for every row.
