@@ -1,7 +1,8 @@
 //! The summary of a suite: the geometric mean of its cases' ratios, with a hierarchical bootstrap.
 //!
-//! Sources: A. C. Davison, D. V. Hinkley, *Bootstrap Methods and their Application* (1997), section 3.8
-//! (hierarchical data) and 5.3 (percentile intervals); P. J. Fleming, J. J. Wallace, "How not to lie with
+//! Sources: A. C. Davison, D. V. Hinkley, *Bootstrap Methods and their Application* (1997), sections 2.1
+//! (bias), 3.8 (hierarchical data) and 5.3 (percentile intervals); T. C. Hesterberg, "What teachers should know about
+//! the bootstrap", *The American Statistician* 69 (2015), section 3 (narrowness); P. J. Fleming, J. J. Wallace, "How not to lie with
 //! statistics: the correct way to summarize benchmark results", *Communications of the ACM* 29 (1986)
 //! (why the geometric mean).
 
@@ -20,9 +21,15 @@ use super::{Interval, Location, all_finite, median};
 /// interval then does not cover what another build would give. A case without blocks of any drawn build keeps
 /// its builds as they are in that resample.
 ///
-/// The same seed gives the same interval. The percentile interval is too narrow for few cases of few blocks;
-/// over a suite of ten and more cases the mean is close to normal and that is small. `None` without a case, for
-/// a case without values, values that are not finite, fewer than 2 resamples, or a level outside 0 to 1.
+/// The interval is the percentile interval of the resampled means with two corrections, without which it is
+/// badly off. The median of few skewed values is biased, and so, about the estimate, is its resample: over twenty
+/// cases of six skewed blocks the plain interval covers the truth in 72 % of suites. The resamples show that bias, and
+/// the interval is moved by twice of it. And a resample of n units varies less than a sample, so the interval is made
+/// wider by √(n/(n − 1)), n being the number of builds, or of the blocks of the smallest case where there is one
+/// build. What remains is approximate: `cargo duet verify` measures it.
+///
+/// The same seed gives the same interval. `None` without a case, for a case without values, values that are not
+/// finite, fewer than 2 resamples, or a level outside 0 to 1. The interval is absent where a case has one value only.
 ///
 /// ```
 /// let case = |shift: f64| vec![vec![shift - 0.01, shift, shift + 0.01]];
@@ -62,15 +69,36 @@ pub fn hierarchical_bootstrap(
             median(&values)
         }))?);
     }
+    let interval = interval(point, means, level, units(cases, builds)?);
+    Some(Location { point, interval })
+}
+
+/// The number of units at the highest level that is resampled.
+fn units(cases: &[Vec<Vec<f64>>], builds: usize) -> Option<usize> {
+    match builds {
+        1 => cases.iter().map(|case| case.concat().len()).min(),
+        builds => Some(builds),
+    }
+}
+
+/// The percentile interval of the resampled means, corrected for bias and narrowness.
+fn interval(point: f64, mut means: Vec<f64>, level: f64, units: usize) -> Option<Interval> {
+    if units < 2 {
+        return None;
+    }
     means.sort_by(f64::total_cmp);
+    let centre = mean(means.iter().copied())?;
     let tail = (1.0 - level) / 2.0;
-    Some(Location {
-        point,
-        interval: Some(Interval {
-            low: quantile(&means, tail),
-            high: quantile(&means, 1.0 - tail),
-            level,
-        }),
+    let wider = (units as f64 / (units - 1) as f64).sqrt();
+    let end = |probability: f64| {
+        let deviation = quantile(&means, probability) - centre;
+        // The mean of the resamples less the point is the bias; the truth is expected at the point less the bias.
+        point - (centre - point) + wider * deviation
+    };
+    Some(Interval {
+        low: end(tail),
+        high: end(1.0 - tail),
+        level,
     })
 }
 
@@ -181,6 +209,8 @@ mod tests {
         assert_eq!(draw(&[vec![vec![]]]), None);
         assert_eq!(draw(&[vec![vec![f64::NAN]]]), None);
         assert_eq!(draw(&[vec![vec![f64::INFINITY]]]), None);
+        let single = draw(&[vec![vec![0.5]]]).expect("a value");
+        assert_eq!((single.point, single.interval), (0.5, None));
         let equal = vec![vec![vec![0.5; 6]]];
         let mean = draw(&equal).expect("values");
         let interval = mean.interval.expect("always");
