@@ -9,12 +9,12 @@ use crate::stats::Verdict;
 /// Enough repetitions to tell right from badly wrong within seconds.
 const FEW: Repetitions = Repetitions {
     same: 5 * synthetic::SET,
-    suites: 60,
-    coverage: 500,
+    suites: 40,
+    coverage: 400,
     margin: 500,
     power: 800,
-    pilots: 400,
-    bootstraps: 100,
+    pilots: 300,
+    bootstraps: 60,
 };
 
 /// None of an experiment but these.
@@ -36,12 +36,6 @@ fn failed(analyse: Analyse, times: Repetitions) -> Vec<String> {
     failed
         .map(|check| format!("{} {}", check.name, check.measured))
         .collect()
-}
-
-#[test]
-fn the_instrument_passes() {
-    let failed = failed(analyse, FEW);
-    assert!(failed.is_empty(), "{failed:#?}");
 }
 
 /// The analysis with something done to its result.
@@ -177,11 +171,14 @@ fn the_same_seed_gives_the_same_figures() {
 }
 
 #[test]
-fn the_result_has_its_summary_and_can_be_read_back() {
+fn the_instrument_passes_and_its_figures_can_be_read_back() {
     let (made, checks) = synthetic(analyse, 1, FEW).expect("the forms fit");
     let verification = Verification::of(1, made, None, checks);
-    assert!(verification.passed);
-    assert_eq!(verification.failed().count(), 0);
+    assert!(
+        verification.passed,
+        "{:#?}",
+        verification.failed().collect::<Vec<_>>()
+    );
     let text = serde_json::to_string(&verification).expect("it is JSON");
     let value: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
     for key in [
