@@ -5,6 +5,7 @@
 //!   [`session::Session`], whose iterations can be repeated.
 //! - [`run::Run`] measures a session's iterations and makes the [`probe::Observation`] of them.
 //! - [`paced`] lets another program set the pace.
+//! - [`slowdown`] makes iterations longer by a known share, to test what measures them.
 //! - [`registry`] reads the cases of `duet.toml`.
 //! - [`allocator::name`] proves which allocator the process uses, [`identity::of_this_program`] what it is.
 //!
@@ -36,3 +37,4 @@ pub mod registry;
 pub mod run;
 pub mod session;
 pub mod size;
+pub mod slowdown;

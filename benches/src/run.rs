@@ -7,6 +7,7 @@ use probe::{Counters, Observation, Phase, Timeline, Usage};
 use crate::case::Case;
 use crate::identity;
 use crate::session::{Session, WorkloadError};
+use crate::slowdown::Slowdown;
 
 /// A case whose set-up is done, and the costs of its iterations so far.
 pub struct Run {
@@ -14,6 +15,7 @@ pub struct Run {
     session: Box<dyn Session>,
     phases: Vec<(&'static str, Phase)>,
     setup_ns: u64,
+    slowdown: Option<Slowdown>,
 }
 
 /// What one turn cost.
@@ -53,7 +55,13 @@ impl Run {
             session,
             phases,
             setup_ns: 0,
+            slowdown: None,
         }
+    }
+
+    /// Makes every iteration from now on longer by a known share.
+    pub fn slow_down(&mut self, slowdown: Slowdown) {
+        self.slowdown = Some(slowdown);
     }
 
     /// Runs iterations that leave no trace in the observation.
@@ -83,7 +91,7 @@ impl Run {
             // A single phase is read once around all its iterations, so that short ones are not
             // drowned in readings.
             for _ in 0..iterations {
-                self.session.run(0)?;
+                self.iterate(0)?;
             }
             let end = Usage::now();
             *cost = end.since(&start);
@@ -92,7 +100,7 @@ impl Run {
             let mut earlier = start;
             for _ in 0..iterations {
                 for (phase, cost) in costs.iter_mut().enumerate() {
-                    self.session.run(phase)?;
+                    self.iterate(phase)?;
                     let later = Usage::now();
                     add(cost, &later.since(&earlier));
                     earlier = later;
@@ -108,6 +116,17 @@ impl Run {
             end_ns: end.monotonic_ns(),
             counters: end.since(&start),
         })
+    }
+
+    /// Runs a phase once, longer by the slowdown if there is one.
+    fn iterate(&mut self, phase: usize) -> Result<(), WorkloadError> {
+        let Some(slowdown) = &mut self.slowdown else {
+            return self.session.run(phase);
+        };
+        let started_ns = probe::monotonic_ns();
+        self.session.run(phase)?;
+        slowdown.follow(started_ns);
+        Ok(())
     }
 
     /// See [`Session::must_be_alone`].

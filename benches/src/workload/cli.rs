@@ -84,6 +84,9 @@ pub struct RunOptions {
     /// each line `go N` on standard input, and the observation after `end`
     #[arg(long, conflicts_with_all = ["iterations", "timeline", "only"])]
     pub paced: bool,
+    /// For testing instruments only: make every iteration longer by this share, by spinning; 0.03 is 3 %
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub slowdown: Option<f64>,
     /// Run only the case at this position, counted from 0; how a process per case is started
     #[arg(long, hide = true)]
     pub only: Option<usize>,

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use benches::case::Case;
 use benches::run::Run;
+use benches::slowdown::Slowdown;
 use benches::{paced, registry};
 use clap::Parser;
 
@@ -62,6 +63,17 @@ fn execute(task: Task) -> Result<(), Failure> {
     }
 }
 
+/// A case that is set up, with the slowdown that the options ask for.
+fn prepare(case: &Case, options: &RunOptions) -> Result<Run, Failure> {
+    // The option is checked first: a set-up can take minutes.
+    let slowdown = options.slowdown.map(Slowdown::by).transpose()?;
+    let mut run = Run::prepare(case)?;
+    if let Some(slowdown) = slowdown {
+        run.slow_down(slowdown);
+    }
+    Ok(run)
+}
+
 fn pace(cases: &[Case], options: &RunOptions) -> Result<(), Failure> {
     let [case] = cases else {
         return Err(Failure::usage(format!(
@@ -69,7 +81,7 @@ fn pace(cases: &[Case], options: &RunOptions) -> Result<(), Failure> {
             cases.len()
         )));
     };
-    let mut run = Run::prepare(case)?;
+    let mut run = prepare(case, options)?;
     run.warm_up(options.warmup)?;
     paced::serve(run, io::stdin().lock(), io::stdout().lock())?;
     Ok(())

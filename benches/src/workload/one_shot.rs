@@ -50,7 +50,7 @@ pub fn run(case: &Case, options: &RunOptions) -> Result<(), Failure> {
 
 fn observe(case: &Case, options: &RunOptions) -> Result<Observation, Failure> {
     let progress = Progress::set_up(&case.id());
-    let mut run = Run::prepare(case)?;
+    let mut run = crate::prepare(case, options)?;
     if options.warmup > 0 {
         progress.iterate("warm-up", options.warmup, !run.must_be_alone());
         for _ in 0..options.warmup {

@@ -123,6 +123,30 @@ fn what_cannot_be_prepared_is_never_ready() {
 }
 
 #[test]
+fn a_slowdown_makes_turns_longer() {
+    let turn_ns = |slowdown: &str| {
+        let mut dialogue = Dialogue::start(&mut command(&format!(
+            "libc --operation math --paced --json {slowdown}"
+        )));
+        dialogue.hear_json();
+        // The fastest of some turns: a busy machine can only add.
+        let fastest = (0..10).map(|_| {
+            dialogue.say("go 1");
+            let turn = dialogue.hear_json();
+            let at = |field: &str| turn[field].as_u64().expect("a time");
+            at("end_ns") - at("start_ns")
+        });
+        fastest.min().expect("ten turns") as f64
+    };
+    let ratio = turn_ns("--slowdown 4") / turn_ns("");
+    assert!((3.0..7.0).contains(&ratio), "{ratio}");
+    for share in ["nan", "-1", "11"] {
+        let refused = run(&format!("libc --operation math --paced --slowdown {share}"));
+        check_failed(&refused, 2, "must lie between 0 and 10");
+    }
+}
+
+#[test]
 fn a_parent_that_is_gone_ends_the_run() {
     let mut child = command(SMALL)
         .stdin(std::process::Stdio::piped())

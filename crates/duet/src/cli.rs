@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -11,7 +11,7 @@ use crate::plan::{PLAN_SCHEMA, Plan};
 use crate::results::{self, Results};
 use crate::run::{self, Request};
 use crate::terminal::{print, say};
-use crate::{journal, report};
+use crate::{journal, report, verify};
 
 /// Compares builds of a program, interleaved process by process: faster, slower, equivalent?
 #[derive(Debug, Parser)]
@@ -37,6 +37,8 @@ enum Command {
     Run(RunArgs),
     /// Analyse a results folder again, finished or interrupted, and write its report
     Report(ReportArgs),
+    /// Test the instrument itself: false positives, coverage, power; with --full on this host
+    Verify(VerifyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -69,6 +71,25 @@ struct ReportArgs {
     /// The results folder
     folder: PathBuf,
     /// Print result.json on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// Real processes on this host, too, not only made-up runs
+    #[arg(long)]
+    full: bool,
+    /// How long the real processes of --full may take
+    #[arg(long, value_name = "M", default_value_t = 30.0, requires = "full")]
+    minutes: f64,
+    /// The seed of everything
+    #[arg(long, default_value_t = verify::USUAL_SEED)]
+    seed: u64,
+    /// The configuration; the nearest duet.toml upwards by default
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print verify.json on standard output
     #[arg(long)]
     json: bool,
 }
@@ -107,6 +128,31 @@ fn dispatch(command: Command) -> Result<()> {
             let (plan, result) = analyse_again(&results)?;
             show(&plan, &result, &results, args.json)
         }
+        Command::Verify(args) => test_instrument(&args),
+    }
+}
+
+/// Tests the instrument.
+fn test_instrument(args: &VerifyArgs) -> Result<()> {
+    let verification = verify::verify(&verify::Request {
+        full: args.full,
+        minutes: args.minutes,
+        seed: args.seed,
+        config: args.config.clone(),
+    })?;
+    if args.json {
+        print(results::to_json(Path::new("verify.json"), &verification)?.trim_end());
+    }
+    let failed: Vec<&str> = verification
+        .failed()
+        .map(|check| check.name.as_str())
+        .collect();
+    match failed.as_slice() {
+        [] => Ok(()),
+        failed => Err(Error::NothingMeasured(format!(
+            "the instrument does not pass its own test: {}",
+            failed.join("; ")
+        ))),
     }
 }
 

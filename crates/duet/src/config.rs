@@ -87,6 +87,9 @@ pub struct Variant {
     /// Further compiler flags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rustflags: Vec<String>,
+    /// Arguments that the program gets after those of the case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
     /// Environment of the running program.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
@@ -167,7 +170,7 @@ fn default_timeout() -> u64 {
 }
 
 /// The suites that exist without being declared.
-const BUILT_IN_SUITES: [(&str, Suite); 3] = [
+const BUILT_IN_SUITES: [(&str, Suite); 4] = [
     (
         "quick",
         Suite {
@@ -187,6 +190,14 @@ const BUILT_IN_SUITES: [(&str, Suite); 3] = [
         Suite {
             blocks: 20,
             seconds: 1.0,
+        },
+    ),
+    // Short blocks of the full form of `verify`, so that there are many.
+    (
+        "verify",
+        Suite {
+            blocks: 6,
+            seconds: 0.2,
         },
     ),
 ];

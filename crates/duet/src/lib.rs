@@ -6,6 +6,8 @@
 //! fresh processes ([`process`]) that take turns, [`journal`] keeps what they report, [`analysis`] turns it into
 //! comparisons with the procedures of [`stats`], and [`report`] shows them.
 //!
+//! [`verify`] tests all of that as an instrument is tested.
+//!
 //! Nothing here knows any workload: cases are argument lists, observations are JSON.
 
 pub mod analysis;
@@ -28,3 +30,4 @@ pub mod stage;
 pub mod stats;
 mod terminal;
 pub mod toolchain;
+pub mod verify;

@@ -120,7 +120,7 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
 }
 
 /// The nearest `duet.toml` upwards from the current folder.
-fn find_config() -> Result<PathBuf> {
+pub(crate) fn find_config() -> Result<PathBuf> {
     let here = std::env::current_dir().map_err(Error::io("find", Path::new(".")))?;
     here.ancestors()
         .map(|folder| folder.join("duet.toml"))
@@ -167,7 +167,7 @@ fn choose_cases(config: &Config, request: &Request) -> Result<Vec<Case>> {
 }
 
 /// A flag that SIGINT and SIGTERM set; a second signal ends the process at once.
-fn catch_signals() -> Result<Arc<AtomicBool>> {
+pub(crate) fn catch_signals() -> Result<Arc<AtomicBool>> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -178,7 +178,7 @@ fn catch_signals() -> Result<Arc<AtomicBool>> {
     Ok(interrupted)
 }
 
-fn target_folder(workspace: &Path) -> Result<PathBuf> {
+pub(crate) fn target_folder(workspace: &Path) -> Result<PathBuf> {
     let mut metadata = cargo_metadata::MetadataCommand::new();
     metadata.current_dir(workspace).no_deps();
     match metadata.exec() {
@@ -227,7 +227,7 @@ fn build(
 }
 
 /// The time in UTC to the second, RFC 3339.
-fn now() -> String {
+pub(crate) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 

@@ -4,16 +4,17 @@
 /// family stays at the level.
 ///
 /// Source: S. Holm, "A simple sequentially rejective multiple test procedure", *Scandinavian Journal of
-/// Statistics* 6 (1979). The result is in the order of the input.
+/// Statistics* 6 (1979). The result is in the order of the input. A NaN counts as 1, no evidence.
 ///
 /// ```
 /// assert_eq!(duet::stats::holm(&[0.01, 0.04, 0.03]), [0.03, 0.06, 0.06]);
 /// ```
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
+    let p_values = without_nan(p_values);
     let m = p_values.len();
     let mut adjusted = vec![1.0; m];
     let mut highest: f64 = 0.0;
-    for (rank, &index) in ascending(p_values).iter().enumerate() {
+    for (rank, &index) in ascending(&p_values).iter().enumerate() {
         highest = highest.max((m - rank) as f64 * p_values[index]);
         adjusted[index] = highest.min(1.0);
     }
@@ -24,20 +25,26 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
 /// rejections stays at the level.
 ///
 /// Source: Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", *Journal of the Royal
-/// Statistical Society B* 57 (1995). The result is in the order of the input.
+/// Statistical Society B* 57 (1995). The result is in the order of the input. A NaN counts as 1, no evidence.
 ///
 /// ```
 /// assert_eq!(duet::stats::benjamini_hochberg(&[0.01, 0.04, 0.03]), [0.03, 0.04, 0.04]);
 /// ```
 pub fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
+    let p_values = without_nan(p_values);
     let m = p_values.len();
     let mut adjusted = vec![1.0; m];
     let mut lowest: f64 = 1.0;
-    for (rank, &index) in ascending(p_values).iter().enumerate().rev() {
+    for (rank, &index) in ascending(&p_values).iter().enumerate().rev() {
         lowest = lowest.min(m as f64 / (rank + 1) as f64 * p_values[index]);
         adjusted[index] = lowest;
     }
     adjusted
+}
+
+fn without_nan(p_values: &[f64]) -> Vec<f64> {
+    let known = |p: &f64| if p.is_nan() { 1.0 } else { *p };
+    p_values.iter().map(known).collect()
 }
 
 /// The indices of `p_values` from the smallest to the largest value.
@@ -93,5 +100,8 @@ mod tests {
         check(benjamini_hochberg, &[0.2], &[0.2]);
         check(holm, &[1.0, 1.0], &[1.0, 1.0]);
         check(holm, &[0.9, 0.6, 0.5], &[1.0, 1.0, 1.0]);
+        check(holm, &[f64::NAN, 0.01], &[1.0, 0.02]);
+        check(benjamini_hochberg, &[f64::NAN, 0.01], &[1.0, 0.02]);
+        check(benjamini_hochberg, &[f64::NAN], &[1.0]);
     }
 }

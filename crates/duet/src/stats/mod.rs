@@ -3,12 +3,33 @@
 //! All of them work on the *log-ratios* of the blocks, `ln(variant / reference)`, so that "twice as
 //! slow" and "twice as fast" lie equally far from "no different", which is 0.
 
+//!
+//! No input makes them panic: what cannot be answered (too few values, NaN, infinities where they have no
+//! place) is `None`, or a p-value of 1, as each function says.
+
+mod bootstrap;
 mod correction;
+mod drift;
+mod equivalence;
+mod order_effect;
+mod paired_t;
+mod power;
+mod ranks;
 mod sign_test;
+mod signed_rank;
+mod variance;
 mod verdict;
 
+pub use bootstrap::hierarchical_bootstrap;
 pub use correction::{benjamini_hochberg, holm};
-pub use sign_test::{Interval, detectable_effect, median_interval, sign_test, smallest_p};
+pub use drift::{Drift, drift};
+pub use equivalence::{Tost, tost, tost_median};
+pub use order_effect::{OrderEffect, order_effect};
+pub use paired_t::{PairedT, paired_t};
+pub use power::{blocks_needed, detectable_effect, pilot_blocks, power, upper_sd};
+pub use sign_test::{Interval, median_interval, sign_test, smallest_p};
+pub use signed_rank::{Location, hodges_lehmann, signed_rank};
+pub use variance::{Costs, Repetitions, VarianceComponents, best_repetitions, variance_components};
 pub use verdict::{Evidence, Verdict};
 
 /// The median of `values`: the middle one, or the mean of the two in the middle.
@@ -44,6 +65,10 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
     Some((squares / (n - 1.0)).sqrt())
+}
+
+fn all_finite(values: &[f64]) -> bool {
+    values.iter().all(|value| value.is_finite())
 }
 
 /// `values` in ascending order of the total order on floats.

@@ -5,7 +5,7 @@
 //! the blocks' log-ratios, skewed and heavy-tailed ones included, at any n.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal};
+use statrs::distribution::{Binomial, DiscreteCDF};
 
 use super::sorted;
 
@@ -29,7 +29,7 @@ impl Interval {
 }
 
 /// P(X ≤ k) for X ~ Binomial(n, p); 0 for negative k.
-fn binomial_cdf(n: usize, p: f64, k: i64) -> f64 {
+pub(super) fn binomial_cdf(n: usize, p: f64, k: i64) -> f64 {
     let Ok(k) = u64::try_from(k) else { return 0.0 };
     let distribution =
         Binomial::new(p.clamp(0.0, 1.0), n as u64).expect("a probability clamped to [0, 1]");
@@ -38,7 +38,7 @@ fn binomial_cdf(n: usize, p: f64, k: i64) -> f64 {
 
 /// The two-sided sign test of "the median is 0": the p-value.
 ///
-/// Zeros carry no sign and are left out, as usual; where nothing is left, p is 1.
+/// Zeros and NaN carry no sign and are left out; where nothing is left, p is 1.
 ///
 /// ```
 /// // Six values of one sign: 2 × (1/2)⁶.
@@ -63,7 +63,8 @@ pub fn smallest_p(n: usize) -> f64 {
 /// The exact confidence interval for the median, from order statistics.
 ///
 /// It is \[x₍k₎, x₍n+1−k₎\] with the largest k whose coverage, 1 − 2·P(Binomial(n, ½) < k), is at least
-/// `level`. `None` where even the whole range covers less: below 6 values at 95 %, below 5 at 90 %.
+/// `level`. `None` where even the whole range covers less (below 6 values at 95 %, below 5 at 90 %) or a value
+/// is NaN, which has no place in an order.
 ///
 /// ```
 /// use duet::stats::median_interval;
@@ -73,6 +74,9 @@ pub fn smallest_p(n: usize) -> f64 {
 /// assert_eq!(median_interval(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.95), None);
 /// ```
 pub fn median_interval(values: &[f64], level: f64) -> Option<Interval> {
+    if values.iter().any(|value| value.is_nan()) {
+        return None;
+    }
     let n = values.len();
     let coverage = |k: usize| 1.0 - 2.0 * binomial_cdf(n, 0.5, k as i64 - 1);
     let k = (1..=n / 2).take_while(|&k| coverage(k) >= level).last()?;
@@ -82,35 +86,6 @@ pub fn median_interval(values: &[f64], level: f64) -> Option<Interval> {
         high: sorted[n - k],
         level: coverage(k),
     })
-}
-
-/// The smallest shift of the median, in the unit of `sd`, that a two-sided sign test of `n` values at
-/// level `alpha` finds with probability `power`, if the values are normal with standard deviation `sd`.
-///
-/// The test's exact power at shift δ is that of a binomial with success probability Φ(δ/`sd`); the
-/// shift is found by bisection. `None` where no sample of `n` can reach `alpha`.
-pub fn detectable_effect(n: usize, alpha: f64, power: f64, sd: f64) -> Option<f64> {
-    if smallest_p(n) > alpha {
-        return None;
-    }
-    // The largest count of the rarer sign at which the test still rejects.
-    let rejects = |k: usize| 2.0 * binomial_cdf(n, 0.5, k as i64) <= alpha;
-    let critical = (0..=n / 2).take_while(|&k| rejects(k)).last()? as i64;
-    let normal = Normal::standard();
-    let power_at = |shift: f64| {
-        let positive = normal.cdf(shift);
-        binomial_cdf(n, 1.0 - positive, critical) + binomial_cdf(n, positive, critical)
-    };
-    let (mut low, mut high) = (0.0, 12.0);
-    for _ in 0..60 {
-        let middle = (low + high) / 2.0;
-        if power_at(middle) < power {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    Some(high * sd)
 }
 
 #[cfg(test)]
@@ -152,6 +127,12 @@ mod tests {
         }
         assert!(median_interval(&[1.0; 5], 0.90).is_some());
         assert_eq!(median_interval(&[1.0; 4], 0.90), None);
+        assert_eq!(
+            median_interval(&[1.0, 2.0, 3.0, 4.0, 5.0, f64::NAN], 0.90),
+            None
+        );
+        let infinite = median_interval(&[f64::INFINITY; 6], 0.95);
+        assert!(infinite.is_some_and(|interval| interval.low == f64::INFINITY));
     }
 
     #[test]
@@ -175,6 +156,7 @@ mod tests {
     fn p_values_match_scipy() {
         check_p(0, 0, 0, 1.0);
         check_p(0, 0, 4, 1.0);
+        assert_eq!(sign_test(&[f64::NAN; 9]), 1.0);
         check_p(1, 0, 0, 1.0);
         check_p(6, 0, 0, 0.03125);
         check_p(0, 6, 2, 0.03125);
@@ -182,20 +164,5 @@ mod tests {
         check_p(3, 3, 0, 1.0);
         check_p(17, 3, 0, 0.002_576_828_002_929_687);
         check_p(15, 5, 0, 0.041_389_465_332_031_25);
-    }
-
-    #[test]
-    fn detectable_effect_is_where_the_power_is() {
-        // With six values all must share a sign: Φ(x)⁶ = 0.8 (the other tail is negligible).
-        let effect = detectable_effect(6, 0.05, 0.8, 1.0).expect("six values reach 3 %");
-        let positive = Normal::standard().cdf(effect);
-        assert!((positive.powi(6) - 0.8).abs() < 1e-6, "{effect}");
-        // It scales with the noise and falls with n.
-        let half = detectable_effect(6, 0.05, 0.8, 0.5).expect("as above");
-        assert!((half - effect / 2.0).abs() < 1e-9);
-        assert!(detectable_effect(20, 0.05, 0.8, 1.0).expect("enough values") < effect / 2.0);
-        // Five values cannot reach 5 %, nor six 1 %.
-        assert_eq!(detectable_effect(5, 0.05, 0.8, 1.0), None);
-        assert_eq!(detectable_effect(6, 0.01, 0.8, 1.0), None);
     }
 }

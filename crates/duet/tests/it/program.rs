@@ -37,6 +37,7 @@ fn main() {
         say(r#"{"ready":true}"#);
     }
     let factor: f64 = if is_musl { value("--factor").parse().unwrap_or(1.0) } else { 1.0 };
+    let factor = factor * (1.0 + value("--slowdown").parse().unwrap_or(0.0));
     let base_ns: f64 = value("--iteration-ns").parse().unwrap_or(5e6);
     let (mut clock, mut turn) = (1_000_000_000, 0);
     for line in std::io::stdin().lock().lines() {
