@@ -28,3 +28,4 @@ pub mod stage;
 pub mod stats;
 mod terminal;
 pub mod toolchain;
+pub mod units;
