@@ -37,7 +37,7 @@ pub struct Config {
 }
 
 /// The cargo package and binary whose builds are compared.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
     /// The package.
@@ -49,13 +49,20 @@ pub struct Program {
     pub profile: String,
 }
 
-impl Default for Program {
-    fn default() -> Self {
+impl Program {
+    /// A binary of a package, built with cargo's profile for releases.
+    pub fn new(package: &str, bin: &str) -> Self {
         Self {
-            package: "benches".into(),
-            bin: "workload".into(),
+            package: package.into(),
+            bin: bin.into(),
             profile: default_profile(),
         }
+    }
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self::new("benches", "workload")
     }
 }
 
@@ -191,7 +198,16 @@ const BUILT_IN_SUITES: [(&str, Suite); 3] = [
     ),
 ];
 
+/// What people call the configuration that is part of the tool.
+pub const BUILT_IN: &str = "the built-in duet.toml";
+
 impl Config {
+    /// The configuration that is part of the tool: the `duet.toml` of the tool's own workspace.
+    pub fn built_in() -> Self {
+        let text = include_str!("../../../duet.toml");
+        Self::parse(text).expect("a file that a test parses")
+    }
+
     /// Reads and checks the file at `path`.
     ///
     /// # Errors
@@ -206,7 +222,10 @@ impl Config {
     }
 
     /// Parses and checks the file's text.
-    fn parse(text: &str) -> std::result::Result<Self, String> {
+    ///
+    /// # Errors
+    /// As [`Config::read`], without the file's name.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let mut config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         for (name, suite) in BUILT_IN_SUITES {
             config.suite.entry(name.into()).or_insert(suite);
