@@ -16,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod fixture;
+pub mod gate;
 pub mod journal;
 pub mod machine;
 pub mod plan;
