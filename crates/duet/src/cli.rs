@@ -10,8 +10,9 @@ use crate::machine::Machine;
 use crate::plan::{PLAN_SCHEMA, Plan};
 use crate::results::{self, Results};
 use crate::run::{self, Request};
-use crate::terminal::{print, say};
-use crate::{journal, report};
+use crate::terminal::{self, print, tell};
+use crate::units::parse_share;
+use crate::{doctor, gate, journal, report};
 
 /// Compares builds of a program, interleaved process by process: faster, slower, equivalent?
 #[derive(Debug, Parser)]
@@ -19,16 +20,22 @@ use crate::{journal, report};
     name = "cargo duet",
     bin_name = "cargo duet",
     version,
+    max_term_width = 100,
     args_conflicts_with_subcommands = true,
-    after_help = "Without a command: run --suite quick.
+    after_help = "Without a command, the options are those of `run`: `cargo duet` is `cargo duet run --suite quick`.
+Something looks wrong, or before a long run: `cargo duet doctor`.
 
-Exit codes: 0 fine, 2 wrong usage or input, 3 nothing valid measured, 130 interrupted."
+Exit codes: 0 fine, 1 regression found by `gate`, 2 wrong usage or input, 3 nothing valid measured,
+4 inconclusive under `gate --strict`, 130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     run: RunArgs,
+    /// Say nothing but the result and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,12 +44,19 @@ enum Command {
     Run(RunArgs),
     /// Analyse a results folder again, finished or interrupted, and write its report
     Report(ReportArgs),
+    /// For CI: fail if a variant is slower than allowed; prints a summary in Markdown
+    Gate(GateArgs),
+    /// Look for what would spoil a measurement on this machine, and say what to do
+    Doctor(DoctorArgs),
+    /// Keep a CPU busy for some seconds: what the doctor stops and continues
+    #[command(name = doctor::SPIN_COMMAND, hide = true)]
+    Spin,
 }
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The suite of cases: quick, standard, origin, or one of duet.toml
-    #[arg(long, default_value = "quick")]
+    /// The suite of cases: quick, standard, origin, …
+    #[arg(long, value_name = "NAME", default_value = "quick")]
     suite: String,
     /// The variants to compare, the reference first
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
@@ -51,10 +65,10 @@ struct RunArgs {
     #[arg(long, value_name = "GLOB")]
     cases: Option<String>,
     /// Blocks a case; the suite's number by default
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     blocks: Option<usize>,
     /// The seed of the schedule; from the clock by default
-    #[arg(long)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u32>,
     /// The configuration; the nearest duet.toml upwards by default
     #[arg(long, value_name = "FILE")]
@@ -73,20 +87,50 @@ struct ReportArgs {
     json: bool,
 }
 
-/// Runs the tool with the arguments of the process and returns its exit code: 0 fine, 2 wrong usage or
-/// input, 3 nothing valid measured, 130 interrupted.
+#[derive(Debug, Args)]
+struct GateArgs {
+    /// The results folders
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// The largest slowdown that passes
+    #[arg(long, default_value = "5%", value_name = "SHARE", value_parser = parse_share, allow_negative_numbers = true)]
+    max_slowdown: f64,
+    /// Fail, with 4, also where a slowdown above the limit cannot be excluded
+    #[arg(long)]
+    strict: bool,
+    /// Print the findings as JSON instead of Markdown
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    /// The configuration; as for `run`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the findings as JSON on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the tool with the arguments of the process and returns its exit code: 0 fine, 1 regression found by
+/// `gate`, 2 wrong usage or input, 3 nothing valid measured, 4 inconclusive under `gate --strict`,
+/// 130 interrupted.
 pub fn main() -> u8 {
     let cli = Cli::parse();
+    if cli.quiet {
+        terminal::be_quiet();
+    }
     match dispatch(cli.command.unwrap_or(Command::Run(cli.run))) {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(error) => {
-            say(format_args!("error: {error}"));
+            tell(format_args!("error: {error}"));
             error.exit_code()
         }
     }
 }
 
-fn dispatch(command: Command) -> Result<()> {
+fn dispatch(command: Command) -> Result<u8> {
     match command {
         Command::Run(args) => {
             let request = Request {
@@ -104,14 +148,38 @@ fn dispatch(command: Command) -> Result<()> {
             let results = Results {
                 folder: args.folder,
             };
-            let (plan, result) = analyse_again(&results)?;
+            let (plan, machine, result) = analyse_again(&results)?;
+            report::write(&plan, &machine, &result, &results)?;
             show(&plan, &result, &results, args.json)
+        }
+        Command::Gate(args) => pass_gate(args),
+        Command::Doctor(args) => doctor::run(args.config.as_deref(), args.json),
+        Command::Spin => {
+            doctor::spin();
+            Ok(0)
         }
     }
 }
 
-/// Reads a results folder, analyses it and writes its report.
-fn analyse_again(results: &Results) -> Result<(Plan, RunResult)> {
+fn pass_gate(args: GateArgs) -> Result<u8> {
+    let mut analysed = Vec::new();
+    for folder in args.folders {
+        let results = Results { folder };
+        let (_, _, result) = analyse_again(&results)?;
+        analysed.push((results.folder.display().to_string(), result));
+    }
+    let gate = gate::judge(&analysed, args.max_slowdown, args.strict);
+    let summary = gate::markdown(&gate);
+    gate::append_summary(&summary);
+    match args.json {
+        true => print(results::to_json("gate".as_ref(), &gate)?.trim_end()),
+        false => print(summary.trim_end()),
+    }
+    Ok(gate.exit_code)
+}
+
+/// Reads a results folder and analyses it.
+fn analyse_again(results: &Results) -> Result<(Plan, Machine, RunResult)> {
     let plan: Plan = results::read_toml(&results.plan())?;
     if plan.schema != PLAN_SCHEMA {
         return Err(Error::Config {
@@ -125,19 +193,21 @@ fn analyse_again(results: &Results) -> Result<(Plan, RunResult)> {
     let machine: Machine = results::read_json(&results.machine())?;
     let journal = journal::read(&results.journal())?;
     if journal.torn {
-        say(
+        tell(
             "The last line of the journal is torn, as a kill or a full disk leaves it; it is left out.",
         );
     }
     let result = analyse(&plan, &journal.entries);
-    report::write(&plan, &machine, &result, results)?;
-    Ok((plan, result))
+    Ok((plan, machine, result))
 }
 
 /// Shows a result to the person, and as data to a program that asked for it.
-fn show(plan: &Plan, result: &RunResult, results: &Results, json: bool) -> Result<()> {
-    say(report::table(plan, result));
-    say(format_args!("Report: {}", results.report().display()));
+fn show(plan: &Plan, result: &RunResult, results: &Results, json: bool) -> Result<u8> {
+    // Who wants only the result and wants it as data gets it once.
+    if !(json && terminal::is_quiet()) {
+        tell(report::table(plan, result));
+        tell(format_args!("Report: {}", results.report().display()));
+    }
     if json {
         print(results::to_json(&results.result(), result)?.trim_end());
     }
@@ -147,5 +217,5 @@ fn show(plan: &Plan, result: &RunResult, results: &Results, json: bool) -> Resul
             results.report().display()
         )));
     }
-    Ok(())
+    Ok(0)
 }

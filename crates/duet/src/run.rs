@@ -17,11 +17,12 @@ use crate::error::{Error, Result};
 use crate::journal::{BlockEntry, Entry, Journal};
 use crate::machine::Machine;
 use crate::plan::{PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant};
+use crate::progress::{Progress, so_far};
 use crate::project::Project;
 use crate::report;
 use crate::results::{self, Results};
 use crate::stage::Stage;
-use crate::terminal::{Progress, duration, say};
+use crate::terminal::{duration, say};
 use crate::toolchain;
 
 /// What to run; everything that is absent comes from the configuration.
@@ -225,7 +226,7 @@ fn run_blocks(plan: &Plan, results: &Results, stage: &mut Stage) -> Result<Vec<E
         duration(seconds),
         results.folder.display()
     ));
-    let progress = Progress::new("blocks", total);
+    let progress = Progress::new("blocks", total, seconds);
     let mut done = 0;
     let mut entries = Vec::new();
     let mut lost = vec![0; plan.cases.len()];
@@ -246,8 +247,9 @@ fn run_blocks(plan: &Plan, results: &Results, stage: &mut Stage) -> Result<Vec<E
                     ));
                 }
                 entries.extend(written);
+                progress.show(|| so_far(plan, case, &entries));
             }
-            progress.end();
+            progress.end(plan.estimated_seconds(case) / plan.blocks as f64);
             done += 1;
         }
         progress.milestone();

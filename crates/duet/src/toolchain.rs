@@ -80,7 +80,11 @@ fn ensure_target(folder: &Path, target: &str, toolchain: Option<&str>) -> Result
     )))
 }
 
-fn is_installed(folder: &Path, target: &str, toolchain: Option<&str>) -> Result<bool> {
+/// Whether the standard library of a target is there.
+///
+/// # Errors
+/// A compiler that cannot be run or does not know the target.
+pub fn is_installed(folder: &Path, target: &str, toolchain: Option<&str>) -> Result<bool> {
     let mut command = tool("rustc", toolchain, folder);
     command.args(["--print", "target-libdir", "--target", target]);
     let output = command.output().map_err(|error| {

@@ -261,7 +261,7 @@ pub(super) mod tests {
         check(Verdict::Inconclusive, 1.5, None, Inconclusive, (0, 4));
         check(Verdict::Inconclusive, 1.0, None, Inconclusive, (0, 4));
         let nan = Some((f64::NAN, f64::NAN));
-        check(Verdict::Slower, f64::NAN, nan, Inconclusive, (0, 4));
+        check(Slower, f64::NAN, nan, Inconclusive, (0, 4));
     }
 
     #[test]

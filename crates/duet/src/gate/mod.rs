@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::terminal::say;
+use crate::terminal::tell;
 
 pub use judge::{Check, Finding, Gate, judge};
 pub use markdown::markdown;
@@ -29,6 +29,6 @@ pub fn append_summary(text: &str) {
         .and_then(|mut file| writeln!(file, "{text}"));
     if let Err(error) = written {
         let error = Error::io("write", path)(error);
-        say(format_args!("warning: {SUMMARY}: {error}"));
+        tell(format_args!("warning: {SUMMARY}: {error}"));
     }
 }
