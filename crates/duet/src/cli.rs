@@ -21,9 +21,10 @@ use crate::{doctor, gate, journal, report};
     bin_name = "cargo duet",
     version,
     max_term_width = 100,
+    disable_help_subcommand = true,
     args_conflicts_with_subcommands = true,
-    after_help = "Without a command, the options are those of `run`: `cargo duet` is `cargo duet run --suite quick`.
-Something looks wrong, or before a long run: `cargo duet doctor`.
+    after_help = "The options are those of `run`: `cargo duet` is `cargo duet run --suite quick`.
+Before a long run, or where something looks wrong: `cargo duet doctor`.
 
 Exit codes: 0 fine, 1 regression found by `gate`, 2 wrong usage or input, 3 nothing valid measured,
 4 inconclusive under `gate --strict`, 130 interrupted."

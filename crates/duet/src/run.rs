@@ -100,7 +100,7 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let text = toml::to_string(&plan)
         .map_err(|error| Error::io("write", &results.plan())(std::io::Error::other(error)))?;
     results::write(&results.plan(), &text)?;
-    let machine = Machine::look(workspace);
+    let machine = Machine::look(workspace).with_variants(&plan.variants);
     results::write(
         &results.machine(),
         &results::to_json(&results.machine(), &machine)?,

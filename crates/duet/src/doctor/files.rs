@@ -33,7 +33,7 @@ pub fn read(host: &Host, read: Read) -> Files {
     Files {
         governor: told(GOVERNOR, host.governor.clone(), read),
         boost: boost(read),
-        smt: parsed(SMT, read, |text| flag(text)),
+        smt: parsed(SMT, read, flag),
         aslr: told(ASLR, host.address_space_randomization, read),
         aslr_exempt: parsed(PERSONALITY, read, |text| {
             let personality = u32::from_str_radix(text.trim(), 16).ok()?;

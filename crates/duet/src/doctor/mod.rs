@@ -115,6 +115,26 @@ fn read(project: std::result::Result<Project, String>) -> Readings {
     }
 }
 
+/// How the processor is set, for those who record it and judge nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Whether CPUs share cores.
+    pub smt: Option<bool>,
+    /// Whether the processor may exceed its nominal frequency.
+    pub boost: Option<bool>,
+}
+
+impl Setting {
+    /// Reads it.
+    pub fn read(host: &Host) -> Self {
+        let files = files::read(host, &|path| std::fs::read_to_string(path));
+        Self {
+            smt: files.smt.known().copied(),
+            boost: files.boost.known().copied(),
+        }
+    }
+}
+
 fn diagnose(readings: &Readings) -> Diagnosis {
     let mut findings = judge(readings);
     // Stable, so that within a level the order is that of the judges.
