@@ -139,7 +139,9 @@ fn choose_cases(config: &Config, request: &Request) -> Result<Vec<Case>> {
                 "no case of the suite `{suite}` matches `{glob}`; it has: {}",
                 ids.join(", ")
             ),
-            None => format!("the suite `{suite}` has no cases"),
+            None => format!(
+                "the suite `{suite}` has no cases; add it to the `suites` of those that belong to it"
+            ),
         }));
     }
     Ok(chosen)

@@ -88,14 +88,21 @@ pub fn is_installed(folder: &Path, target: &str, toolchain: Option<&str>) -> Res
     let mut command = tool("rustc", toolchain, folder);
     command.args(["--print", "target-libdir", "--target", target]);
     let output = command.output().map_err(|error| {
-        Error::Target(format!(
-            "rustc cannot be run: {error}; install Rust from https://rustup.rs"
-        ))
+        Error::Target(match toolchain {
+            Some(toolchain) => format!(
+                "rustup cannot be run, which a variant with toolchain = \"{toolchain}\" needs: {error}; install \
+                 it from https://rustup.rs"
+            ),
+            None => {
+                format!("rustc cannot be run: {error}; install Rust from https://rustup.rs")
+            }
+        })
     })?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
         return Err(Error::Target(format!(
-            "rustc does not know the target {target}: {}",
+            "rustc cannot build for the target {target}: {}\n\
+             Correct the variant in duet.toml; rustc --print target-list shows the targets there are.",
             words.trim()
         )));
     }
