@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::analysis::{RunResult, analyse};
 use crate::error::{Error, Result};
@@ -22,7 +24,6 @@ use crate::{doctor, gate, journal, report};
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    args_conflicts_with_subcommands = true,
     after_help = "The options are those of `run`: `cargo duet` is `cargo duet run --suite quick`.
 Before a long run, or where something looks wrong: `cargo duet doctor`.
 
@@ -94,7 +95,7 @@ struct GateArgs {
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
     /// The largest slowdown that passes
-    #[arg(long, default_value = "5%", value_name = "SHARE", value_parser = parse_share, allow_negative_numbers = true)]
+    #[arg(long, default_value = "5%", value_name = "SHARE", value_parser = parse_share, allow_hyphen_values = true)]
     max_slowdown: f64,
     /// Fail, with 4, also where a slowdown above the limit cannot be excluded
     #[arg(long)]
@@ -118,7 +119,9 @@ struct DoctorArgs {
 /// `gate`, 2 wrong usage or input, 3 nothing valid measured, 4 inconclusive under `gate --strict`,
 /// 130 interrupted.
 pub fn main() -> u8 {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    refuse_misplaced(&matches);
     if cli.quiet {
         terminal::be_quiet();
     }
@@ -128,6 +131,27 @@ pub fn main() -> u8 {
             tell(format_args!("error: {error}"));
             error.exit_code()
         }
+    }
+}
+
+/// Ends the process where an option of `run` stands before another command, where it would mean nothing.
+/// `--quiet` may stand anywhere.
+fn refuse_misplaced(matches: &ArgMatches) {
+    let Some(command) = matches.subcommand_name() else {
+        return;
+    };
+    let mut tool = Cli::command();
+    let misplaced = tool.get_arguments().find_map(|argument| {
+        let id = argument.get_id().as_str();
+        let is_given = id != "quiet" && matches.value_source(id) == Some(ValueSource::CommandLine);
+        is_given.then(|| argument.get_long()).flatten()
+    });
+    if let Some(option) = misplaced {
+        let message = format!(
+            "the option --{option} stands before the command, where it means nothing; put it behind, if \
+             `{command}` has it"
+        );
+        tool.error(ErrorKind::ArgumentConflict, message).exit();
     }
 }
 

@@ -3,6 +3,8 @@
 //! The file is data, not code. Whatever it holds that is not understood is an error naming the line.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -181,6 +183,9 @@ const LONGEST_TIMEOUT: u64 = 7 * 24 * 3600;
 /// Ids stand in tables and in every line of the journal.
 const LONGEST_ID: usize = 200;
 
+/// A file of this size is another one that was given by mistake, or a device without an end.
+const LARGEST_BYTES: u64 = 16 << 20;
+
 /// Names become folders.
 const LONGEST_NAME: usize = 60;
 
@@ -225,7 +230,16 @@ impl Config {
     /// A file that cannot be read, is not TOML, has unknown keys, or contradicts itself; the message has
     /// the line.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(LARGEST_BYTES).read_to_string(&mut text))
+            .map_err(Error::io("read", path))?;
+        if text.len() as u64 == LARGEST_BYTES {
+            return Err(Error::Config {
+                path: path.to_path_buf(),
+                message: "the file is larger than any configuration; give a duet.toml".into(),
+            });
+        }
         Self::parse(&text).map_err(|message| Error::Config {
             path: path.to_path_buf(),
             message,

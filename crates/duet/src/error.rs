@@ -104,6 +104,7 @@ fn advice(path: &Path, error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "; make room (cargo clean), or put builds and results elsewhere: CARGO_TARGET_DIR=/some/folder"
         }
+        io::ErrorKind::IsADirectory => "; give the file in it",
         io::ErrorKind::InvalidData => "; the file must be text in UTF-8",
         _ => "",
     }

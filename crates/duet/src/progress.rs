@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -20,7 +20,12 @@ pub struct Progress {
     started: Instant,
     clock: Mutex<Clock>,
     so_far: Mutex<String>,
+    /// When a milestone was said last.
+    said: Mutex<Instant>,
 }
+
+/// A log is read afterwards: a line a round of a fast suite would fill it.
+const BETWEEN_MILESTONES: Duration = Duration::from_secs(5);
 
 impl Progress {
     /// `total` steps, called `what` in the plural. `seconds` is what all of them were estimated to take, or 0
@@ -42,6 +47,7 @@ impl Progress {
             started: Instant::now(),
             clock: Mutex::new(Clock::new(total, seconds)),
             so_far: Mutex::new(String::new()),
+            said: Mutex::new(Instant::now()),
         }
     }
 
@@ -71,9 +77,11 @@ impl Progress {
         }
     }
 
-    /// Says where the run stands, where there is no bar to show it.
+    /// Says where the run stands, where there is no bar to show it, and not too often.
     pub fn milestone(&self) {
-        if self.bar.is_hidden() {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.bar.is_hidden() && said.elapsed() >= BETWEEN_MILESTONES {
+            *said = Instant::now();
             let left = self.left().map_or(String::new(), |left| {
                 format!(", about {} left", duration(left))
             });

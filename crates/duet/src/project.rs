@@ -45,12 +45,12 @@ impl Project {
     fn of_file(file: PathBuf) -> Result<Self> {
         let config = Config::read(&file)?;
         let folder = file.parent().unwrap_or(Path::new("/")).to_path_buf();
-        let metadata = metadata(&folder).map_err(|error| {
-            Error::Usage(format!(
+        let metadata = metadata(&folder, |error| {
+            format!(
                 "{} is not in a cargo workspace, so there is nothing to build: {error}\n\
                  Put the file beside the workspace's Cargo.toml.",
                 file.display()
-            ))
+            )
         })?;
         let binaries = binaries(&metadata);
         if !has(&binaries, &config.program) {
@@ -73,12 +73,12 @@ impl Project {
     }
 
     fn built_in(here: &Path) -> Result<Self> {
-        let metadata = metadata(here).map_err(|_| {
-            Error::Usage(format!(
+        let metadata = metadata(here, |_| {
+            format!(
                 "there is neither a duet.toml nor a cargo workspace in {} or above it; go to the folder of a \
                  workspace, or give its configuration with --config FILE",
                 here.display()
-            ))
+            )
         })?;
         let config = Config::built_in();
         let binaries = binaries(&metadata);
@@ -114,12 +114,19 @@ fn nearest(here: &Path) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn metadata(folder: &Path) -> std::result::Result<Metadata, String> {
+/// What cargo says of the workspace around a folder; `words` makes the message of what cargo says if there
+/// is none.
+fn metadata(folder: &Path, words: impl FnOnce(&str) -> String) -> Result<Metadata> {
     let mut command = MetadataCommand::new();
     command.current_dir(folder).no_deps();
-    command
-        .exec()
-        .map_err(|error| error.to_string().trim().to_string())
+    command.exec().map_err(|error| match error {
+        cargo_metadata::Error::Io(error) => Error::Target(format!(
+            "cargo cannot be run: {error}; install Rust from https://rustup.rs, and open a new shell"
+        )),
+        // Several lines of cargo's own, of which the first says what is wrong.
+        cargo_metadata::Error::CargoMetadata { stderr } => Error::Usage(words(stderr.trim())),
+        error => Error::Usage(words(&error.to_string())),
+    })
 }
 
 /// The binaries of the workspace's own packages.

@@ -76,6 +76,11 @@ fn arguments_that_are_not_understood_are_refused_with_a_hint() {
     tool(here, &["--blokcs", "3"]).assert(2, &["--blokcs", "--blocks"]);
     tool(here, &["run", "--blocks", "-1"]).assert(2, &["--blocks"]);
     tool(here, &["report"]).assert(2, &["--help"]);
+    // --quiet may stand anywhere; what would mean nothing is refused.
+    tool(here, &["-q", "report", "/nonexistent"]).assert(2, &["/nonexistent/plan.toml"]);
+    tool(here, &["--blocks", "3", "report", "x"])
+        .assert(2, &["--blocks stands before the command"]);
+    tool(here, &["--config", "/dev/zero"]).assert(2, &["/dev/zero"]);
     let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
     let alien = OsStr::from_bytes(b"\xff\xfe");
     finished(command.args(["run", "--suite"]).arg(alien).output()).assert(2, &["UTF-8"]);
@@ -124,6 +129,9 @@ fn a_bare_environment_is_enough_to_be_told_what_is_wrong() {
     let run = finished(command.output());
     run.assert(3, &["PROBLEM", "project"]);
     let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
-    command.env_clear().current_dir("/");
-    finished(command.output()).assert(2, &["cargo workspace"]);
+    command
+        .env_clear()
+        .env("PATH", "/nonexistent")
+        .current_dir("/");
+    finished(command.output()).assert(2, &["cargo cannot be run", "https://rustup.rs"]);
 }
