@@ -14,6 +14,7 @@ use crate::config::{Link, Program, Variant};
 use crate::error::{Error, Result};
 use crate::plan::PlannedVariant;
 use crate::process;
+use crate::terminal::is_quiet;
 use crate::toolchain;
 
 /// Builds the program for a variant and copies the binary to `folder/<variant>/`, because the build of
@@ -64,6 +65,7 @@ fn cargo_build(
     command.args(["build", "--message-format", "json-render-diagnostics"]);
     command.args(["--package", &program.package, "--bin", &program.bin]);
     command.args(["--profile", &program.profile, "--target", &settings.target]);
+    command.args(is_quiet().then_some("--quiet"));
     if let Some(allocator) = &settings.allocator {
         command.args(["--features", allocator]);
     }

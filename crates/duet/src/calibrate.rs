@@ -9,8 +9,8 @@ use crate::config::{Case, Suite};
 use crate::error::Result;
 use crate::plan::{NotRun, Plan, PlannedCase, Turns};
 use crate::process::{Failure, Process};
+use crate::progress::Progress;
 use crate::stage::Stage;
-use crate::terminal::Progress;
 
 /// Measures how long an iteration of each case takes and cuts its blocks into turns. A case that
 /// cannot be run goes to the plan's `not_run`.
@@ -18,7 +18,7 @@ use crate::terminal::Progress;
 /// # Errors
 /// The user's interrupt.
 pub fn calibrate(plan: &mut Plan, cases: &[Case], suite: Suite, stage: &mut Stage) -> Result<()> {
-    let progress = Progress::new("cases calibrated", cases.len());
+    let progress = Progress::new("cases calibrated", cases.len(), 0.0);
     for case in cases {
         let id = case.id.get_ref().as_str();
         progress.begin(id);
@@ -34,7 +34,7 @@ pub fn calibrate(plan: &mut Plan, cases: &[Case], suite: Suite, stage: &mut Stag
                 });
             }
         }
-        progress.end();
+        progress.end(0.0);
     }
     progress.finish();
     Ok(())
@@ -79,7 +79,7 @@ fn calibrate_case(
     Ok(planned)
 }
 
-/// Seconds that a process takes until it is ready, and for a warm iteration.
+/// Seconds that a process takes beside its turns, and for a warm iteration.
 fn time_one(
     command: Command,
     timeout: Duration,
@@ -92,7 +92,7 @@ fn time_one(
     let started = Instant::now();
     let mut process = Process::start(command, timeout, interrupted).map_err(reason)?;
     process.wait_until_ready().map_err(reason)?;
-    let setup = started.elapsed().as_secs_f64();
+    let setup = started.elapsed();
     // The first turn is cold; a long one is told apart from the next by little.
     let mut iterations = 1;
     let mut seconds = process.turn(iterations).map_err(reason)?.seconds();
@@ -104,6 +104,9 @@ fn time_one(
             seconds = process.turn(iterations).map_err(reason)?.seconds();
         }
     }
+    // Freeing what it holds and telling what it measured can take as long as its set-up.
+    let ended = Instant::now();
     process.finish().map_err(reason)?;
-    Ok((setup, seconds / iterations as f64))
+    let beside = setup + ended.elapsed();
+    Ok((beside.as_secs_f64(), seconds / iterations as f64))
 }

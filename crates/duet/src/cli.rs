@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::analysis::{RunResult, analyse};
 use crate::error::{Error, Result};
@@ -10,8 +12,9 @@ use crate::machine::Machine;
 use crate::plan::{PLAN_SCHEMA, Plan};
 use crate::results::{self, Results};
 use crate::run::{self, Request};
-use crate::terminal::{print, say};
-use crate::{journal, report, verify};
+use crate::terminal::{self, print, tell};
+use crate::units::parse_share;
+use crate::{doctor, gate, journal, report, verify};
 
 /// Compares builds of a program, interleaved process by process: faster, slower, equivalent?
 #[derive(Debug, Parser)]
@@ -19,16 +22,22 @@ use crate::{journal, report, verify};
     name = "cargo duet",
     bin_name = "cargo duet",
     version,
-    args_conflicts_with_subcommands = true,
-    after_help = "Without a command: run --suite quick.
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "The options are those of `run`: `cargo duet` is `cargo duet run --suite quick`.
+Before a long run, or where something looks wrong: `cargo duet doctor`.
 
-Exit codes: 0 fine, 2 wrong usage or input, 3 nothing valid measured, 130 interrupted."
+Exit codes: 0 fine, 1 regression found by `gate`, 2 wrong usage or input, 3 nothing valid measured,
+4 inconclusive under `gate --strict`, 130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     run: RunArgs,
+    /// Say nothing but the result and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -39,12 +48,19 @@ enum Command {
     Report(ReportArgs),
     /// Test the instrument itself: false positives, coverage, power; with --full on this host
     Verify(VerifyArgs),
+    /// For CI: fail if a variant is slower than allowed; prints a summary in Markdown
+    Gate(GateArgs),
+    /// Look for what would spoil a measurement on this machine, and say what to do
+    Doctor(DoctorArgs),
+    /// Keep a CPU busy for some seconds: what the doctor stops and continues
+    #[command(name = doctor::SPIN_COMMAND, hide = true)]
+    Spin,
 }
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The suite of cases: quick, standard, origin, or one of duet.toml
-    #[arg(long, default_value = "quick")]
+    /// The suite of cases: quick, standard, origin, …
+    #[arg(long, value_name = "NAME", default_value = "quick")]
     suite: String,
     /// The variants to compare, the reference first
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
@@ -53,10 +69,10 @@ struct RunArgs {
     #[arg(long, value_name = "GLOB")]
     cases: Option<String>,
     /// Blocks a case; the suite's number by default
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     blocks: Option<usize>,
     /// The seed of the schedule; from the clock by default
-    #[arg(long)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u32>,
     /// The configuration; the nearest duet.toml upwards by default
     #[arg(long, value_name = "FILE")]
@@ -94,20 +110,73 @@ struct VerifyArgs {
     json: bool,
 }
 
-/// Runs the tool with the arguments of the process and returns its exit code: 0 fine, 2 wrong usage or
-/// input, 3 nothing valid measured, 130 interrupted.
+#[derive(Debug, Args)]
+struct GateArgs {
+    /// The results folders
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// The largest slowdown that passes
+    #[arg(long, default_value = "5%", value_name = "SHARE", value_parser = parse_share, allow_hyphen_values = true)]
+    max_slowdown: f64,
+    /// Fail, with 4, also where a slowdown above the limit cannot be excluded
+    #[arg(long)]
+    strict: bool,
+    /// Print the findings as JSON instead of Markdown
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    /// The configuration; as for `run`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the findings as JSON on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the tool with the arguments of the process and returns its exit code: 0 fine, 1 regression found by
+/// `gate`, 2 wrong usage or input, 3 nothing valid measured, 4 inconclusive under `gate --strict`,
+/// 130 interrupted.
 pub fn main() -> u8 {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    refuse_misplaced(&matches);
+    if cli.quiet {
+        terminal::be_quiet();
+    }
     match dispatch(cli.command.unwrap_or(Command::Run(cli.run))) {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(error) => {
-            say(format_args!("error: {error}"));
+            tell(format_args!("error: {error}"));
             error.exit_code()
         }
     }
 }
 
-fn dispatch(command: Command) -> Result<()> {
+/// Ends the process where an option of `run` stands before another command, where it would mean nothing.
+/// `--quiet` may stand anywhere.
+fn refuse_misplaced(matches: &ArgMatches) {
+    let Some(command) = matches.subcommand_name() else {
+        return;
+    };
+    let mut tool = Cli::command();
+    let misplaced = tool.get_arguments().find_map(|argument| {
+        let id = argument.get_id().as_str();
+        let is_given = id != "quiet" && matches.value_source(id) == Some(ValueSource::CommandLine);
+        is_given.then(|| argument.get_long()).flatten()
+    });
+    if let Some(option) = misplaced {
+        let message = format!(
+            "the option --{option} stands before the command, where it means nothing; put it behind, if \
+             `{command}` has it"
+        );
+        tool.error(ErrorKind::ArgumentConflict, message).exit();
+    }
+}
+
+fn dispatch(command: Command) -> Result<u8> {
     match command {
         Command::Run(args) => {
             let request = Request {
@@ -125,15 +194,22 @@ fn dispatch(command: Command) -> Result<()> {
             let results = Results {
                 folder: args.folder,
             };
-            let (plan, result) = analyse_again(&results)?;
+            let (plan, machine, result) = analyse_again(&results)?;
+            report::write(&plan, &machine, &result, &results)?;
             show(&plan, &result, &results, args.json)
         }
         Command::Verify(args) => test_instrument(&args),
+        Command::Gate(args) => pass_gate(args),
+        Command::Doctor(args) => doctor::run(args.config.as_deref(), args.json),
+        Command::Spin => {
+            doctor::spin();
+            Ok(0)
+        }
     }
 }
 
 /// Tests the instrument.
-fn test_instrument(args: &VerifyArgs) -> Result<()> {
+fn test_instrument(args: &VerifyArgs) -> Result<u8> {
     let verification = verify::verify(&verify::Request {
         full: args.full,
         minutes: args.minutes,
@@ -148,7 +224,7 @@ fn test_instrument(args: &VerifyArgs) -> Result<()> {
         .map(|check| check.name.as_str())
         .collect();
     match failed.as_slice() {
-        [] => Ok(()),
+        [] => Ok(0),
         failed => Err(Error::NothingMeasured(format!(
             "the instrument does not pass its own test: {}",
             failed.join("; ")
@@ -156,8 +232,25 @@ fn test_instrument(args: &VerifyArgs) -> Result<()> {
     }
 }
 
-/// Reads a results folder, analyses it and writes its report.
-fn analyse_again(results: &Results) -> Result<(Plan, RunResult)> {
+fn pass_gate(args: GateArgs) -> Result<u8> {
+    let mut analysed = Vec::new();
+    for folder in args.folders {
+        let results = Results { folder };
+        let (_, _, result) = analyse_again(&results)?;
+        analysed.push((results.folder.display().to_string(), result));
+    }
+    let gate = gate::judge(&analysed, args.max_slowdown, args.strict);
+    let summary = gate::markdown(&gate);
+    gate::append_summary(&summary);
+    match args.json {
+        true => print(results::to_json("gate".as_ref(), &gate)?.trim_end()),
+        false => print(summary.trim_end()),
+    }
+    Ok(gate.exit_code)
+}
+
+/// Reads a results folder and analyses it.
+fn analyse_again(results: &Results) -> Result<(Plan, Machine, RunResult)> {
     let plan: Plan = results::read_toml(&results.plan())?;
     if plan.schema != PLAN_SCHEMA {
         return Err(Error::Config {
@@ -171,19 +264,21 @@ fn analyse_again(results: &Results) -> Result<(Plan, RunResult)> {
     let machine: Machine = results::read_json(&results.machine())?;
     let journal = journal::read(&results.journal())?;
     if journal.torn {
-        say(
+        tell(
             "The last line of the journal is torn, as a kill or a full disk leaves it; it is left out.",
         );
     }
     let result = analyse(&plan, &journal.entries);
-    report::write(&plan, &machine, &result, results)?;
-    Ok((plan, result))
+    Ok((plan, machine, result))
 }
 
 /// Shows a result to the person, and as data to a program that asked for it.
-fn show(plan: &Plan, result: &RunResult, results: &Results, json: bool) -> Result<()> {
-    say(report::table(plan, result));
-    say(format_args!("Report: {}", results.report().display()));
+fn show(plan: &Plan, result: &RunResult, results: &Results, json: bool) -> Result<u8> {
+    // Who wants only the result and wants it as data gets it once.
+    if !(json && terminal::is_quiet()) {
+        tell(report::table(plan, result));
+        tell(format_args!("Report: {}", results.report().display()));
+    }
     if json {
         print(results::to_json(&results.result(), result)?.trim_end());
     }
@@ -193,5 +288,5 @@ fn show(plan: &Plan, result: &RunResult, results: &Results, json: bool) -> Resul
             results.report().display()
         )));
     }
-    Ok(())
+    Ok(0)
 }

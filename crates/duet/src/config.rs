@@ -3,6 +3,8 @@
 //! The file is data, not code. Whatever it holds that is not understood is an error naming the line.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -37,7 +39,7 @@ pub struct Config {
 }
 
 /// The cargo package and binary whose builds are compared.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
     /// The package.
@@ -49,13 +51,20 @@ pub struct Program {
     pub profile: String,
 }
 
-impl Default for Program {
-    fn default() -> Self {
+impl Program {
+    /// A binary of a package, built with cargo's profile for releases.
+    pub fn new(package: &str, bin: &str) -> Self {
         Self {
-            package: "benches".into(),
-            bin: "workload".into(),
+            package: package.into(),
+            bin: bin.into(),
             profile: default_profile(),
         }
+    }
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self::new("benches", "workload")
     }
 }
 
@@ -169,6 +178,20 @@ fn default_timeout() -> u64 {
     600
 }
 
+/// What no run comes near; beyond it a mistake is meant, and sums of times would overflow.
+const MOST_BLOCKS: usize = 100_000;
+const LONGEST_SECONDS: f64 = 3600.0;
+const LONGEST_TIMEOUT: u64 = 7 * 24 * 3600;
+
+/// Ids stand in tables and in every line of the journal.
+const LONGEST_ID: usize = 200;
+
+/// A file of this size is another one that was given by mistake, or a device without an end.
+const LARGEST_BYTES: u64 = 16 << 20;
+
+/// Names become folders.
+const LONGEST_NAME: usize = 60;
+
 /// The suites that exist without being declared.
 const BUILT_IN_SUITES: [(&str, Suite); 4] = [
     (
@@ -202,14 +225,32 @@ const BUILT_IN_SUITES: [(&str, Suite); 4] = [
     ),
 ];
 
+/// What people call the configuration that is part of the tool.
+pub const BUILT_IN: &str = "the built-in duet.toml";
+
 impl Config {
+    /// The configuration that is part of the tool: the `duet.toml` of the tool's own workspace.
+    pub fn built_in() -> Self {
+        let text = include_str!("../../../duet.toml");
+        Self::parse(text).expect("a file that a test parses")
+    }
+
     /// Reads and checks the file at `path`.
     ///
     /// # Errors
     /// A file that cannot be read, is not TOML, has unknown keys, or contradicts itself; the message has
     /// the line.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(LARGEST_BYTES).read_to_string(&mut text))
+            .map_err(Error::io("read", path))?;
+        if text.len() as u64 == LARGEST_BYTES {
+            return Err(Error::Config {
+                path: path.to_path_buf(),
+                message: "the file is larger than any configuration; give a duet.toml".into(),
+            });
+        }
         Self::parse(&text).map_err(|message| Error::Config {
             path: path.to_path_buf(),
             message,
@@ -217,7 +258,10 @@ impl Config {
     }
 
     /// Parses and checks the file's text.
-    fn parse(text: &str) -> std::result::Result<Self, String> {
+    ///
+    /// # Errors
+    /// As [`Config::read`], without the file's name.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let mut config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         for (name, suite) in BUILT_IN_SUITES {
             config.suite.entry(name.into()).or_insert(suite);
@@ -234,25 +278,45 @@ impl Config {
             ));
         }
         if self.variant.is_empty() {
-            return Err("there is no [variant.NAME] table; at least two are needed".into());
+            return Err(
+                "there is no [variant.NAME] table; at least two are needed, each with a target such as \
+                 \"x86_64-unknown-linux-musl\""
+                    .into(),
+            );
+        }
+        for (kind, names) in [
+            ("variant", self.variant.keys().collect::<Vec<_>>()),
+            ("suite", self.suite.keys().collect()),
+            ("fixture", self.fixture.keys().collect()),
+        ] {
+            for name in names {
+                check_name(kind, name)?;
+            }
         }
         for name in self.compare.iter().flatten() {
             known(text, name, "variant", self.variant.keys())?;
         }
         for (name, variant) in &self.variant {
             if variant.target.is_empty() {
-                return Err(format!("variant `{name}`: the target is empty"));
+                return Err(format!(
+                    "variant `{name}`: the target is empty; rustc --print target-list shows those there are"
+                ));
             }
         }
         for (name, fixture) in &self.fixture {
             if fixture.command.is_empty() {
-                return Err(format!("fixture `{name}`: the command is empty"));
+                return Err(format!(
+                    "fixture `{name}`: the command is empty; write command = [\"program\", \"argument\"]"
+                ));
             }
         }
         for (name, suite) in &self.suite {
-            if suite.blocks == 0 || !suite.seconds.is_finite() || suite.seconds < 0.0 {
+            if !(1..=MOST_BLOCKS).contains(&suite.blocks)
+                || !(0.0..=LONGEST_SECONDS).contains(&suite.seconds)
+            {
                 return Err(format!(
-                    "suite `{name}`: blocks must be at least 1 and seconds a number from 0"
+                    "suite `{name}`: blocks must be from 1 to {MOST_BLOCKS} (at least 6 give an interval) and \
+                     seconds from 0 to {LONGEST_SECONDS}"
                 ));
             }
         }
@@ -277,22 +341,24 @@ impl Config {
             let message = format!("case id `{id}` is not of the form workload/phase/size");
             return Err(at(text, &case.id, &message));
         }
+        if id.len() > LONGEST_ID || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            let message = format!(
+                "case id `{}` must have no blanks and at most {LONGEST_ID} bytes",
+                id.escape_debug()
+            );
+            return Err(at(text, &case.id, &message));
+        }
+        let refused = |message: &str| Err(at(text, &case.id, &format!("case `{id}`: {message}")));
         if case.args.is_empty() {
-            return Err(at(text, &case.id, &format!("case `{id}` has no args")));
+            return refused("there are no args; give those that make the program run this case");
         }
-        if case.timeout_seconds == 0 {
-            return Err(at(
-                text,
-                &case.id,
-                &format!("case `{id}`: timeout_seconds must be at least 1"),
+        if !(1..=LONGEST_TIMEOUT).contains(&case.timeout_seconds) {
+            return refused(&format!(
+                "timeout_seconds must be from 1 to {LONGEST_TIMEOUT} (a week)"
             ));
         }
-        if case.tolerance.is_nan() || case.tolerance <= 0.0 {
-            return Err(at(
-                text,
-                &case.id,
-                &format!("case `{id}`: tolerance must be above 0"),
-            ));
+        if !(case.tolerance > 0.0 && case.tolerance.is_finite()) {
+            return refused("tolerance must be a number above 0, for example 1e-9");
         }
         for suite in &case.suites {
             known(text, suite, "suite", self.suite.keys())?;
@@ -346,6 +412,20 @@ impl Config {
             )));
         }
         Ok(variants)
+    }
+}
+
+/// Checks that a name can be that of a folder, and an argument of the command line.
+fn check_name(kind: &str, name: &str) -> std::result::Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+    let first = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    match first && name.chars().all(fits) && name.len() <= LONGEST_NAME {
+        true => Ok(()),
+        false => Err(format!(
+            "the name of {kind} `{}` must begin with a letter or a digit, have only letters, digits, `-`, `_`, `.` \
+             and `+`, and at most {LONGEST_NAME} of them",
+            name.escape_debug()
+        )),
     }
 }
 
@@ -480,7 +560,24 @@ suites = ["quick"]
         );
         check_refused(
             &with("[suite.quick]\nblocks = 0\nseconds = 1.0"),
-            &["quick", "at least 1"],
+            &["quick", "from 1 to"],
+        );
+        check_refused(
+            &with("[suite.quick]\nblocks = 6\nseconds = 1e300"),
+            &["seconds from 0 to 3600"],
+        );
+        check_refused(&with("timeout_seconds = 9000000000000000000"), &["a week"]);
+        check_refused(&with("tolerance = inf"), &["tolerance"]);
+        check_refused(&case("a/b/c d", "quick"), &["line 14", "no blanks"]);
+        let long = format!("a/b/{}", "c".repeat(500));
+        check_refused(&case(&long, "quick"), &["at most 200 bytes"]);
+        for name in ["../up", "a/b", "", "-x", "a b"] {
+            let variant = format!("[variant.{name:?}]\ntarget = \"x\"");
+            check_refused(&with(&variant), &["variant", "must begin with"]);
+        }
+        check_refused(
+            &with("[suite.\"a/b\"]\nblocks = 1\nseconds = 1.0"),
+            &["suite `a/b`"],
         );
     }
 

@@ -18,7 +18,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// A file or folder that cannot be read or written.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}: {source}{}", advice(path, source))]
     Io {
         /// What was tried: "read", "write", "create".
         action: &'static str,
@@ -31,7 +31,9 @@ pub enum Error {
     #[error("{0}")]
     Target(String),
     /// A variant that could not be built.
-    #[error("variant `{variant}` could not be built: {message}")]
+    #[error(
+        "variant `{variant}` could not be built: {message}\nCorrect that, or leave the variant out: --variants a,b"
+    )]
     Build {
         /// The variant.
         variant: String,
@@ -39,7 +41,9 @@ pub enum Error {
         message: String,
     },
     /// A binary that is not what its variant claims.
-    #[error("variant `{variant}` is refused: {message}")]
+    #[error(
+        "variant `{variant}` is refused: {message}\nCorrect [variant.{variant}] in duet.toml or the program, or leave the variant out: --variants a,b"
+    )]
     Identity {
         /// The variant.
         variant: String,
@@ -84,5 +88,52 @@ impl Error {
     }
 }
 
+/// What to do about a file that cannot be read or written, where the system's answer tells that.
+fn advice(path: &Path, error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if path.ends_with("plan.toml") => {
+            "; give a results folder, one of those in target/duet"
+        }
+        io::ErrorKind::NotFound => "; is the path right?",
+        io::ErrorKind::PermissionDenied => {
+            "; is it another user's? CARGO_TARGET_DIR=/some/folder puts builds and results elsewhere"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; CARGO_TARGET_DIR=/some/folder puts builds and results elsewhere"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room (cargo clean), or put builds and results elsewhere: CARGO_TARGET_DIR=/some/folder"
+        }
+        io::ErrorKind::IsADirectory => "; give the file in it",
+        io::ErrorKind::InvalidData => "; the file must be text in UTF-8",
+        _ => "",
+    }
+}
+
 /// The result of the tool's fallible functions.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: io::ErrorKind, path: &str, part: &str) {
+        let message = Error::io("read", Path::new(path))(kind.into()).to_string();
+        assert!(
+            message.starts_with(&format!("cannot read {path}: ")),
+            "{message}"
+        );
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_had_says_what_to_do() {
+        use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+        check(NotFound, "/x/plan.toml", "target/duet");
+        check(NotFound, "/x/duet.toml", "is the path right?");
+        check(PermissionDenied, "/x", "CARGO_TARGET_DIR");
+        check(ReadOnlyFilesystem, "/x", "CARGO_TARGET_DIR");
+        check(StorageFull, "/x", "cargo clean");
+    }
+}

@@ -1,6 +1,6 @@
 //! The instrument: is one build of a program faster than another, by how much, and how surely?
 //!
-//! A run goes through the modules in this order: [`config`] reads `duet.toml`, [`toolchain`] gets the targets,
+//! A run goes through the modules in this order: [`project`] finds the [`config`], `duet.toml`, [`toolchain`] gets the targets,
 //! [`builds`] builds every variant and asks the binary what it is, [`calibrate`] measures how long an iteration takes,
 //! [`plan`] fixes everything in advance, [`schedule`] gives the random balanced orders, [`block`] runs
 //! fresh processes ([`process`]) that take turns, [`journal`] keeps what they report, [`analysis`] turns it into
@@ -16,12 +16,16 @@ pub mod builds;
 pub mod calibrate;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod error;
 pub mod fixture;
+pub mod gate;
 pub mod journal;
 pub mod machine;
 pub mod plan;
 pub mod process;
+mod progress;
+pub mod project;
 pub mod report;
 pub mod results;
 pub mod run;
@@ -30,4 +34,5 @@ pub mod stage;
 pub mod stats;
 mod terminal;
 pub mod toolchain;
+pub mod units;
 pub mod verify;

@@ -74,7 +74,8 @@ pub struct PlannedCase {
     pub turns: usize,
     /// Seconds of one iteration when the case was calibrated, for the time estimate only.
     pub calibrated_seconds: f64,
-    /// Seconds from the start of a process until it was ready, likewise.
+    /// Seconds from the start of a process until it was ready, and from its last turn until it had ended,
+    /// likewise.
     pub setup_seconds: f64,
     /// Seconds without an answer after which a process is taken for hung.
     pub timeout_seconds: u64,

@@ -17,16 +17,18 @@ use crate::error::{Error, Result};
 use crate::journal::{BlockEntry, Entry, Journal};
 use crate::machine::Machine;
 use crate::plan::{PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant};
+use crate::progress::{Progress, so_far};
+use crate::project::Project;
 use crate::report;
 use crate::results::{self, Results};
 use crate::stage::Stage;
-use crate::terminal::{Progress, duration, say};
+use crate::terminal::{duration, say};
 use crate::toolchain;
 
 /// What to run; everything that is absent comes from the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// The configuration file; `duet.toml` of this folder or the nearest above it where absent.
+    /// The configuration file; `duet.toml` of this folder or the nearest above it where absent, or else the built-in one.
     pub config: Option<PathBuf>,
     /// The suite.
     pub suite: String,
@@ -49,36 +51,27 @@ const LOST_BLOCKS_ALLOWED: usize = 2;
 /// Wrong input, a build that fails, a binary that is not what its variant claims, files that cannot be
 /// written, an interrupt, or not one valid block.
 pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
-    let path = match &request.config {
-        Some(path) => path.clone(),
-        None => find_config()?,
-    };
-    let config = Config::read(&path)?;
+    let project = Project::find(request.config.as_deref())?;
+    let (config, workspace) = (&project.config, &project.folder);
     let suite = config.suite(&request.suite)?;
     let chosen = config.variants(&request.variants)?;
-    let cases = choose_cases(&config, request)?;
+    let cases = choose_cases(config, request)?;
     if request.blocks == Some(0) {
         return Err(Error::Usage("--blocks must be at least 1".into()));
     }
 
-    let folder = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let workspace =
-        std::path::absolute(folder.unwrap_or(Path::new("."))).map_err(Error::io("find", &path))?;
     let interrupted = catch_signals()?;
-    toolchain::ensure_targets(&workspace, &chosen)?;
-    let target_folder = target_folder(&workspace)?;
+    toolchain::ensure_targets(workspace, &chosen)?;
     let created = now();
     let name = format!(
         "{}-{}",
         created.replace(':', "").trim_end_matches('Z'),
         request.suite
     );
-    let results = Results::create(&target_folder.join("duet"), &name)?;
+    let results = Results::create(&project.target.join("duet"), &name)?;
     let variants = build(
-        &config,
-        &workspace,
+        config,
+        workspace,
         &results.binaries(),
         &chosen,
         &interrupted,
@@ -97,8 +90,8 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
         not_run: Vec::new(),
     };
     let mut stage = Stage {
-        config: &config,
-        workspace: &workspace,
+        config,
+        workspace,
         reference: plan.variants[0].binary.clone(),
         fixtures: BTreeMap::new(),
         interrupted: &interrupted,
@@ -107,7 +100,7 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let text = toml::to_string(&plan)
         .map_err(|error| Error::io("write", &results.plan())(std::io::Error::other(error)))?;
     results::write(&results.plan(), &text)?;
-    let machine = Machine::look(&workspace);
+    let machine = Machine::look(workspace).with_variants(&plan.variants);
     results::write(
         &results.machine(),
         &results::to_json(&results.machine(), &machine)?,
@@ -117,20 +110,6 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let result = analyse(&plan, &entries);
     report::write(&plan, &machine, &result, &results)?;
     Ok((plan, result, results))
-}
-
-/// The nearest `duet.toml` upwards from the current folder.
-pub(crate) fn find_config() -> Result<PathBuf> {
-    let here = std::env::current_dir().map_err(Error::io("find", Path::new(".")))?;
-    here.ancestors()
-        .map(|folder| folder.join("duet.toml"))
-        .find(|path| path.is_file())
-        .ok_or_else(|| {
-            Error::Usage(format!(
-                "there is no duet.toml in {} or above it; give one with --config FILE",
-                here.display()
-            ))
-        })
 }
 
 /// The cases of the suite that the glob lets through.
@@ -160,7 +139,9 @@ fn choose_cases(config: &Config, request: &Request) -> Result<Vec<Case>> {
                 "no case of the suite `{suite}` matches `{glob}`; it has: {}",
                 ids.join(", ")
             ),
-            None => format!("the suite `{suite}` has no cases"),
+            None => format!(
+                "the suite `{suite}` has no cases; add it to the `suites` of those that belong to it"
+            ),
         }));
     }
     Ok(chosen)
@@ -176,18 +157,6 @@ pub(crate) fn catch_signals() -> Result<Arc<AtomicBool>> {
             .map_err(Error::io("handle signals of", Path::new("this process")))?;
     }
     Ok(interrupted)
-}
-
-pub(crate) fn target_folder(workspace: &Path) -> Result<PathBuf> {
-    let mut metadata = cargo_metadata::MetadataCommand::new();
-    metadata.current_dir(workspace).no_deps();
-    match metadata.exec() {
-        Ok(metadata) => Ok(metadata.target_directory.into_std_path_buf()),
-        Err(error) => Err(Error::Usage(format!(
-            "{} is not the folder of a cargo workspace: {error}",
-            workspace.display()
-        ))),
-    }
 }
 
 fn build(
@@ -259,7 +228,7 @@ fn run_blocks(plan: &Plan, results: &Results, stage: &mut Stage) -> Result<Vec<E
         duration(seconds),
         results.folder.display()
     ));
-    let progress = Progress::new("blocks", total);
+    let progress = Progress::new("blocks", total, seconds);
     let mut done = 0;
     let mut entries = Vec::new();
     let mut lost = vec![0; plan.cases.len()];
@@ -280,8 +249,9 @@ fn run_blocks(plan: &Plan, results: &Results, stage: &mut Stage) -> Result<Vec<E
                     ));
                 }
                 entries.extend(written);
+                progress.show(|| so_far(plan, case, &entries));
             }
-            progress.end();
+            progress.end(plan.estimated_seconds(case) / plan.blocks as f64);
             done += 1;
         }
         progress.milestone();

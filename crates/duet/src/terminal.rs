@@ -1,23 +1,59 @@
-//! What people see while the tool works: lines and a progress bar on standard error.
+//! What people and programs see: words on standard error, data on standard output.
+//!
+//! Nothing here fails or panics when nobody listens any more: a reader that has seen enough closes its end.
 
-#![expect(
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "the one module that prints: words for people to standard error, data to standard output"
-)]
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use std::time::Duration;
+/// Whether only results and errors are wanted. It is the process's and not passed along, because every step
+/// of a run may have something to say.
+static QUIET: AtomicBool = AtomicBool::new(false);
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+/// Leaves out everything but results and errors from now on.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
 
-/// Says something to the person at the terminal.
-pub fn say(words: impl std::fmt::Display) {
-    eprintln!("{words}");
+/// Whether only results and errors are wanted.
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Says how the work goes, unless only results and errors are wanted.
+pub fn say(words: impl Display) {
+    if !is_quiet() {
+        tell(words);
+    }
+}
+
+/// Tells people a result or an error.
+pub fn tell(words: impl Display) {
+    // If standard error is gone, there is nobody to tell that.
+    let _ = writeln!(std::io::stderr().lock(), "{words}");
 }
 
 /// Prints what a program is to read.
-pub fn print(data: impl std::fmt::Display) {
-    println!("{data}");
+pub fn print(data: impl Display) {
+    let mut stdout = std::io::stdout().lock();
+    // `| head` closes the pipe when it has enough. That is no error of this program.
+    let _ = writeln!(stdout, "{data}").and_then(|()| stdout.flush());
+}
+
+/// Whether a person watches standard error: a terminal that can draw, and not the log of a CI job.
+pub fn is_watched() -> bool {
+    let is = |name: &str, wanted: fn(&str) -> bool| {
+        std::env::var_os(name).is_some_and(|value| wanted(&value.to_string_lossy()))
+    };
+    std::io::stderr().is_terminal()
+        && !is("TERM", |value| value == "dumb")
+        && !is("CI", |value| !matches!(value, "" | "0" | "false"))
+}
+
+/// Whether words on standard error may be coloured: somebody watches, and `NO_COLOR` is not set
+/// (<https://no-color.org>).
+pub fn has_colours() -> bool {
+    is_watched() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// A length of time as people say it: `40 s`, `3 min`, `1 h 20 min`.
@@ -27,67 +63,6 @@ pub fn duration(seconds: f64) -> String {
         0..90 => format!("{seconds} s"),
         90..5400 => format!("{} min", (seconds + 30) / 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-/// The progress over the steps of a run: a bar on a terminal, now and then a line elsewhere.
-#[derive(Debug)]
-pub struct Progress {
-    bar: ProgressBar,
-    what: &'static str,
-}
-
-impl Progress {
-    /// `total` steps, called `what` in the plural.
-    pub fn new(what: &'static str, total: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
-        // The bar is drawn when a step ends and by no thread of its own, which would wake up in the
-        // middle of what is being measured.
-        let template = "{bar:24} {pos}/{len} {prefix}, {msg}";
-        bar.set_style(ProgressStyle::with_template(template).expect("a constant template"));
-        bar.set_prefix(what);
-        Self { bar, what }
-    }
-
-    /// The next step begins: `name`.
-    pub fn begin(&self, name: &str) {
-        let left = match self.left() {
-            Some(left) => format!("about {} left", duration(left.as_secs_f64())),
-            None => "estimating time left".into(),
-        };
-        self.bar.set_message(format!("{left} · {name}"));
-    }
-
-    /// A step ended.
-    pub fn end(&self) {
-        self.bar.inc(1);
-    }
-
-    /// Says where the run stands, where there is no bar to show it.
-    pub fn milestone(&self) {
-        if self.bar.is_hidden() {
-            let left = self.left().map_or(String::new(), |left| {
-                format!(", about {} left", duration(left.as_secs_f64()))
-            });
-            let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            say(format_args!("{done} of {total} {} done{left}", self.what));
-        }
-    }
-
-    /// Says something without spoiling the bar.
-    pub fn say(&self, words: impl std::fmt::Display) {
-        self.bar.suspend(|| say(words));
-    }
-
-    /// Takes the bar away.
-    pub fn finish(self) {
-        self.bar.finish_and_clear();
-    }
-
-    fn left(&self) -> Option<Duration> {
-        let (done, total) = (self.bar.position(), self.bar.length()?);
-        let steps = u32::try_from(total.saturating_sub(done)).ok()?;
-        Some(self.bar.elapsed() * steps / u32::try_from(done).ok().filter(|done| *done > 0)?)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Compilation targets: is the standard library there, and if not, get it.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::config::Variant;
 use crate::error::{Error, Result};
@@ -59,7 +60,11 @@ fn ensure_target(folder: &Path, target: &str, toolchain: Option<&str>) -> Result
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null());
-    let failure = match command.status() {
+    let installed = command.status();
+    if let Ok(status) = installed {
+        not_interrupted(status)?;
+    }
+    let failure = match installed {
         Ok(status) if status.success() && is_installed(folder, target, toolchain)? => return Ok(()),
         Ok(status) if status.success() => {
             "rustup reported success, but rustc still finds no standard library for it (is another \
@@ -80,18 +85,30 @@ fn ensure_target(folder: &Path, target: &str, toolchain: Option<&str>) -> Result
     )))
 }
 
-fn is_installed(folder: &Path, target: &str, toolchain: Option<&str>) -> Result<bool> {
+/// Whether the standard library of a target is there.
+///
+/// # Errors
+/// A compiler that cannot be run or does not know the target.
+pub fn is_installed(folder: &Path, target: &str, toolchain: Option<&str>) -> Result<bool> {
     let mut command = tool("rustc", toolchain, folder);
     command.args(["--print", "target-libdir", "--target", target]);
     let output = command.output().map_err(|error| {
-        Error::Target(format!(
-            "rustc cannot be run: {error}; install Rust from https://rustup.rs"
-        ))
+        Error::Target(match toolchain {
+            Some(toolchain) => format!(
+                "rustup cannot be run, which a variant with toolchain = \"{toolchain}\" needs: {error}; install \
+                 it from https://rustup.rs"
+            ),
+            None => {
+                format!("rustc cannot be run: {error}; install Rust from https://rustup.rs")
+            }
+        })
     })?;
+    not_interrupted(output.status)?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
         return Err(Error::Target(format!(
-            "rustc does not know the target {target}: {}",
+            "rustc cannot build for the target {target}: {}\n\
+             Correct the variant in duet.toml; rustc --print target-list shows the targets there are.",
             words.trim()
         )));
     }
@@ -102,6 +119,16 @@ fn is_installed(folder: &Path, target: &str, toolchain: Option<&str>) -> Result<
             .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
     });
     Ok(has_std)
+}
+
+/// A terminal sends its interrupt to the programs that this one started, too: it is no failure of theirs.
+fn not_interrupted(status: ExitStatus) -> Result<()> {
+    match status.signal() {
+        Some(signal_hook::consts::SIGINT | signal_hook::consts::SIGTERM) => Err(
+            Error::Interrupted("interrupted before the first build; nothing was measured".into()),
+        ),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -118,5 +145,12 @@ mod tests {
             ensure_targets(Path::new("."), &[("z80".into(), variant)]).expect_err("refused");
         assert!(error.to_string().contains("z80-unknown-cpm"), "{error}");
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn an_interrupt_is_told_from_a_failure() {
+        let interrupted = not_interrupted(ExitStatus::from_raw(2)).expect_err("a signal");
+        assert_eq!(interrupted.exit_code(), 130);
+        assert!(not_interrupted(ExitStatus::from_raw(1 << 8)).is_ok());
     }
 }

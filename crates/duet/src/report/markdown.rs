@@ -263,7 +263,7 @@ fn conditions(text: &mut String, plan: &Plan, machine: &Machine) -> std::fmt::Re
 }
 
 /// Text that Markdown must not take for markup.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

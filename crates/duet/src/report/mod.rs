@@ -1,8 +1,8 @@
 //! The faces of a result: the table of the terminal, `report.md`, `result.json`.
 
-mod markdown;
+pub(crate) mod markdown;
 mod table;
-mod words;
+pub(crate) mod words;
 
 use crate::analysis::RunResult;
 use crate::error::Result;

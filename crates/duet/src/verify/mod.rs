@@ -23,10 +23,10 @@ pub use real::Real;
 pub use synthetic::{Repetitions, Synthetic};
 
 use crate::analysis::analyse;
-use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::project::Project;
 use crate::results;
-use crate::run::{catch_signals, find_config, now, target_folder};
+use crate::run::{catch_signals, now};
 use crate::terminal::say;
 
 /// The version of `verify.json`; documented in `docs/verify.md`.
@@ -149,26 +149,27 @@ pub fn verify(request: &Request) -> Result<Verification> {
             request.minutes
         )));
     }
-    let config = match &request.config {
-        Some(path) => Some(path.clone()),
-        None if request.full => Some(find_config()?),
-        None => find_config().ok(),
+    let project = match Project::find(request.config.as_deref()) {
+        Ok(project) => Some(project),
+        // The quick form needs no workspace.
+        Err(_) if !request.full && request.config.is_none() => None,
+        Err(error) => return Err(error),
     };
-    let folder = folder(config.as_deref())?;
+    let target = project.as_ref().map(|project| project.target.as_path());
+    let folder = target.unwrap_or(Path::new("target")).join("duet");
+    std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
     let started = std::time::Instant::now();
     let (made, mut checks) = synthetic(analyse, request.seed, Repetitions::USUAL)?;
     say(format_args!(
         "Made-up runs: {:.0} s",
         started.elapsed().as_secs_f64()
     ));
-    let real = match (&config, request.full) {
-        (Some(path), true) => {
-            let config = Config::read(path)?;
+    let real = match (&project, request.full) {
+        (Some(project), true) => {
             let interrupted = catch_signals()?;
-            let workspace = workspace(path)?;
             let host = real::Bench {
-                config: &config,
-                workspace: &workspace,
+                config: &project.config,
+                workspace: &project.folder,
                 folder: &folder.join("verify"),
                 seconds: request.minutes * 60.0,
                 seed: request.seed,
@@ -186,25 +187,6 @@ pub fn verify(request: &Request) -> Result<Verification> {
     say(show::text(&verification));
     say(format_args!("Stored: {}", path.display()));
     Ok(verification)
-}
-
-fn workspace(config: &Path) -> Result<PathBuf> {
-    let folder = config
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    std::path::absolute(folder.unwrap_or(Path::new("."))).map_err(Error::io("find", config))
-}
-
-/// The folder `duet` of the target folder: of the configuration's workspace, or `target` of this folder where there
-/// is no workspace, which the quick form does not need.
-fn folder(config: Option<&Path>) -> Result<PathBuf> {
-    let target = match config {
-        Some(path) => target_folder(&workspace(path)?)?,
-        None => PathBuf::from("target"),
-    };
-    let folder = target.join("duet");
-    std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-    Ok(folder)
 }
 
 #[cfg(test)]

@@ -22,9 +22,10 @@ use crate::error::{Error, Result};
 use crate::fixture::Environment;
 use crate::journal::{BlockEntry, Entry};
 use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant};
+use crate::progress::Progress;
 use crate::stage::Stage;
 use crate::stats::{self, Verdict};
-use crate::terminal::{Progress, duration, say};
+use crate::terminal::{duration, say};
 
 /// The suite whose cases are run; the first cases of the quick suite where no case belongs to it.
 const SUITE: &str = "verify";
@@ -530,7 +531,7 @@ impl Clock {
             seconds,
             given: Cell::new(0.0),
             shown: Cell::new(0),
-            progress: Progress::new("seconds", seconds.ceil() as usize),
+            progress: Progress::new("seconds", seconds.ceil() as usize, seconds),
         }
     }
 
@@ -553,7 +554,7 @@ impl Clock {
     fn show(&self, what: &str) {
         let seconds = self.started.elapsed().as_secs_f64().min(self.seconds) as usize;
         while self.shown.get() < seconds {
-            self.progress.end();
+            self.progress.end(1.0);
             self.shown.set(self.shown.get() + 1);
             if self.shown.get().is_multiple_of(60) {
                 self.progress.milestone();

@@ -8,8 +8,8 @@ use super::check::{Check, Count};
 use super::laboratory::Laboratory;
 use super::noise::{Noise, normal};
 use crate::analysis::Comparison;
+use crate::progress::Progress;
 use crate::stats::{self, Verdict};
-use crate::terminal::Progress;
 
 /// How often each experiment is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,12 +146,12 @@ pub struct PilotPoint {
 
 /// Makes every experiment and says for each what is accepted.
 pub fn experiments(laboratory: &Laboratory, times: Repetitions) -> (Synthetic, Vec<Check>) {
-    let progress = Progress::new("experiments", 7);
+    let progress = Progress::new("experiments", 7, 0.0);
     let mut checks = Vec::new();
     let mut step = |name: &str, experiment: &mut dyn FnMut(&mut Vec<Check>)| {
         progress.begin(name);
         experiment(&mut checks);
-        progress.end();
+        progress.end(0.0);
     };
     let mut made = Synthetic {
         false_positives: Vec::new(),

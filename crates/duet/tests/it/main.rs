@@ -1,5 +1,8 @@
 //! The tool from the outside: real builds for both targets, real processes, made-up times.
 
+mod doctor;
+mod first_time;
+mod gate;
 mod verify;
 mod workspace;
 
@@ -304,18 +307,4 @@ fn an_interrupted_run_keeps_what_it_measured() {
     fs::write(&journal, format!("alien\n{text}")).expect("a writable file");
     let mut report = Command::new(env!("CARGO_BIN_EXE_duet"));
     finished(report.arg("report").arg(&results).output()).assert(2, &["journal.jsonl, line 1"]);
-}
-
-#[test]
-fn help_fits_a_screen() {
-    let help = Command::new(env!("CARGO_BIN_EXE_duet"))
-        .arg("--help")
-        .output()
-        .expect("it starts");
-    let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    assert!(
-        help.contains("cargo duet") && help.contains("report"),
-        "{help}"
-    );
-    assert!(help.lines().count() <= 30, "{help}");
 }

@@ -18,7 +18,7 @@ target = "x86_64-unknown-linux-musl"
 "#;
 
 /// The workspace, made once and shared by all tests, which are told apart by their configuration.
-fn workspace() -> &'static Path {
+pub fn workspace() -> &'static Path {
     static WORKSPACE: OnceLock<tempfile::TempDir> = OnceLock::new();
     WORKSPACE
         .get_or_init(|| {
