@@ -64,6 +64,8 @@ pub struct Real {
     pub injected: Vec<Injected>,
     /// The ways to interleave.
     pub modes: Vec<Mode>,
+    /// What the time was too short for.
+    pub not_measured: Vec<String>,
 }
 
 /// A/A comparisons of a case.
@@ -86,12 +88,12 @@ pub struct Injected {
     pub case: String,
     /// The slowdown as a ratio minus one.
     pub effect: f64,
-    /// Blocks of each comparison, which a pilot of six chose for 3 %.
-    pub blocks: usize,
+    /// Blocks of each comparison, which a pilot of six chose for 3 %; absent where it chose no number.
+    pub blocks: Option<usize>,
     /// Comparisons with the verdict `slower`.
     pub found: Count,
     /// The power at the standard deviation that these blocks turned out to have.
-    pub predicted: f64,
+    pub predicted: Option<f64>,
     /// The median ratio over all blocks.
     pub median_ratio: Option<f64>,
 }
@@ -158,19 +160,29 @@ impl Bench<'_> {
         let called_different = total(same.iter().map(|row| row.called_different));
         let wanted = injected.iter().filter(|row| row.effect == WANTED.0);
         let found = total(wanted.map(|row| row.found));
-        let checks = vec![
-            Check::at_most(
-                "real processes: identical variants called different",
-                called_different,
-                0.05,
-            ),
-            Check::at_least(
-                "real processes: 3 % found at the pilot's n",
-                found,
-                WANTED.1,
-            ),
-            bias(&modes),
-        ];
+        let mut checks = Vec::new();
+        let mut not_measured = Vec::new();
+        let mut check =
+            |what: &str, count: Count, check: fn(String, Count, f64) -> Check, limit| {
+                if count.of == 0 {
+                    not_measured.push(format!("{what}: the time was too short for one comparison"));
+                } else {
+                    checks.push(check(format!("real processes: {what}"), count, limit));
+                }
+            };
+        check(
+            "identical variants called different",
+            called_different,
+            Check::at_most,
+            0.05,
+        );
+        check(
+            "3 % found at the pilot's n",
+            found,
+            Check::at_least,
+            WANTED.1,
+        );
+        checks.push(bias(&modes));
         let real = Real {
             minutes: seconds / 60.0,
             variant: name,
@@ -179,6 +191,7 @@ impl Bench<'_> {
             same,
             injected,
             modes,
+            not_measured,
         };
         Ok((real, checks))
     }
@@ -244,7 +257,7 @@ impl Bench<'_> {
         for case in &plan.cases {
             series.push(Series::new(plan, case.clone()));
         }
-        clock.rounds(SHARES[0], || self.round(&mut series, BLOCKS, clock))?;
+        clock.rounds(SHARES[0], || self.round(&mut series, clock))?;
         let mut rows = Vec::new();
         let mut pilots = Vec::new();
         for case in &series {
@@ -281,35 +294,32 @@ impl Bench<'_> {
             })
             .collect();
         let mut series = Vec::new();
-        let mut blocks = Vec::new();
+        let mut chosen = Vec::new();
         for (case, pilot) in slowed.cases.iter().zip(pilots) {
-            let chosen = stats::pilot_blocks(pilot, WANTED.0.ln_1p(), 0.05, WANTED.1);
-            blocks.push(chosen.unwrap_or(BLOCKS).max(BLOCKS));
+            let (effect, power) = WANTED;
+            chosen.push(stats::pilot_blocks(pilot, effect.ln_1p(), 0.05, power));
             let case = PlannedCase {
                 interleave: Interleave::Lockstep,
                 ..case.clone()
             };
             series.push(Series::new(&slowed, case));
         }
-        clock.rounds(SHARES[1], || {
-            for (series, blocks) in series.iter_mut().zip(&blocks) {
-                self.round(std::slice::from_mut(series), *blocks, clock)?;
-            }
-            Ok(())
-        })?;
+        clock.rounds(SHARES[1], || self.round(&mut series, clock))?;
         let mut rows = Vec::new();
-        for (case, blocks) in series.iter().zip(blocks) {
+        for (case, blocks) in series.iter().zip(chosen) {
             for (index, effect) in EFFECTS.into_iter().enumerate() {
                 let slower = |comparison: &Comparison| comparison.verdict == Verdict::Slower;
-                let found: Vec<bool> = case.comparisons(blocks, index).iter().map(slower).collect();
+                let comparisons = blocks.map_or(Vec::new(), |n| case.comparisons(n, index));
+                let found: Vec<bool> = comparisons.iter().map(slower).collect();
                 let log_ratios = case.log_ratios(index);
-                let sd = stats::standard_deviation(&log_ratios).unwrap_or(f64::NAN);
+                let sd = stats::standard_deviation(&log_ratios);
+                let predicted = |(n, sd)| stats::power(n, 0.05, sd, effect.ln_1p());
                 rows.push(Injected {
                     case: case.case.id.clone(),
                     effect,
                     blocks,
                     found: Count::of(&found),
-                    predicted: stats::power(blocks, 0.05, sd, effect.ln_1p()),
+                    predicted: blocks.zip(sd).map(predicted),
                     median_ratio: stats::median(&log_ratios).map(f64::exp),
                 });
             }
@@ -331,7 +341,7 @@ impl Bench<'_> {
                 ));
             }
         }
-        clock.rounds(SHARES[2], || self.round(&mut series, 1, clock))?;
+        clock.rounds(SHARES[2], || self.round(&mut series, clock))?;
         let mut rows = Vec::new();
         let mut sequential = None;
         for case in &series {
@@ -360,29 +370,27 @@ impl Bench<'_> {
         Ok(rows)
     }
 
-    /// Runs `blocks` blocks of each series, taking turns.
-    fn round(&self, series: &mut [Series], blocks: usize, clock: &Clock) -> Result<()> {
-        for _ in 0..blocks {
-            for series in series.iter_mut() {
-                let environment = Environment::new();
-                let block = Block {
-                    plan: &series.plan,
-                    case: &series.case,
-                    number: series.number,
-                    attempt: 0,
-                    environment: &environment,
-                    interrupted: self.interrupted,
-                };
-                let Some(outcome) = block.run() else {
-                    return Err(Error::Interrupted("interrupted; nothing was stored".into()));
-                };
-                series.number += 1;
-                match outcome.dropped {
-                    Some(reason) => series.drop_block(&reason, clock)?,
-                    None => series.done.push(outcome.processes),
-                }
-                clock.show(&series.case.id);
+    /// Runs a block of each series.
+    fn round(&self, series: &mut [Series], clock: &Clock) -> Result<()> {
+        for series in series.iter_mut() {
+            let environment = Environment::new();
+            let block = Block {
+                plan: &series.plan,
+                case: &series.case,
+                number: series.number,
+                attempt: 0,
+                environment: &environment,
+                interrupted: self.interrupted,
+            };
+            let Some(outcome) = block.run() else {
+                return Err(Error::Interrupted("interrupted; nothing was stored".into()));
+            };
+            series.number += 1;
+            match outcome.dropped {
+                Some(reason) => series.drop_block(&reason, clock)?,
+                None => series.done.push(outcome.processes),
             }
+            clock.show(&series.case.id);
         }
         Ok(())
     }
