@@ -149,7 +149,7 @@ fn test_instrument(args: &VerifyArgs) -> Result<()> {
         .collect();
     match failed.as_slice() {
         [] => Ok(()),
-        failed => Err(Error::NothingMeasured(format!(
+        failed => Err(Error::Unfit(format!(
             "the instrument does not pass its own test: {}",
             failed.join("; ")
         ))),

@@ -4,27 +4,26 @@
 //! with `--slowdown SHARE` one that is slower by a known share. The program must have that option; the workspace's own
 //! `workload` has.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::check::{Check, Count};
-use crate::analysis::{Comparison, RatioInterval, analyse};
+use super::clock::Clock;
+use super::series::Series;
+use crate::analysis::{Comparison, RatioInterval};
 use crate::block::Block;
 use crate::builds;
 use crate::calibrate::calibrate;
 use crate::config::{Case, Config, Suite};
 use crate::error::{Error, Result};
 use crate::fixture::Environment;
-use crate::journal::{BlockEntry, Entry};
 use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant};
 use crate::stage::Stage;
 use crate::stats::{self, Verdict};
-use crate::terminal::{Progress, duration, say};
+use crate::terminal::{duration, say};
 
 /// The suite whose cases are run; the first cases of the quick suite where no case belongs to it.
 const SUITE: &str = "verify";
@@ -54,10 +53,10 @@ pub struct Real {
     pub minutes: f64,
     /// The variant whose build was run.
     pub variant: String,
-    /// The rate of A/A comparisons of all cases that were called different.
-    pub false_positive_rate: f64,
-    /// The share of comparisons that found an injected slowdown of 3 % at the number of blocks chosen for it.
-    pub found_rate: f64,
+    /// The rate of A/A comparisons of all cases that were called different; absent where there were none.
+    pub false_positive_rate: Option<f64>,
+    /// The share of comparisons that found an injected slowdown of 3 % at the number of blocks chosen for it, likewise.
+    pub found_rate: Option<f64>,
     /// Identical variants.
     pub same: Vec<Same>,
     /// Injected slowdowns.
@@ -186,8 +185,8 @@ impl Bench<'_> {
         let real = Real {
             minutes: seconds / 60.0,
             variant: name,
-            false_positive_rate: called_different.rate(),
-            found_rate: found.rate(),
+            false_positive_rate: known(called_different),
+            found_rate: known(found),
             same,
             injected,
             modes,
@@ -396,87 +395,6 @@ impl Bench<'_> {
     }
 }
 
-/// Blocks of one case that belong together.
-struct Series {
-    plan: Plan,
-    case: PlannedCase,
-    number: usize,
-    done: Vec<Vec<crate::journal::ProcessEntry>>,
-    dropped: usize,
-}
-
-impl Series {
-    fn new(plan: &Plan, case: PlannedCase) -> Self {
-        Self {
-            plan: Plan {
-                cases: vec![case.clone()],
-                ..plan.clone()
-            },
-            case,
-            number: 0,
-            done: Vec::new(),
-            dropped: 0,
-        }
-    }
-
-    /// A block that does not count. A case that fails again and again ends the test, which says why.
-    fn drop_block(&mut self, reason: &str, clock: &Clock) -> Result<()> {
-        self.dropped += 1;
-        clock.say(&format!("DROPPED a block of {}: {reason}", self.case.id));
-        if self.dropped > 5 && self.dropped > self.done.len() {
-            return Err(Error::NothingMeasured(format!(
-                "most blocks of {} are dropped, the last because: {reason}",
-                self.case.id
-            )));
-        }
-        Ok(())
-    }
-
-    /// The comparison of variant 1 + `other` with the first, for each whole group of `blocks` blocks in order.
-    fn comparisons(&self, blocks: usize, other: usize) -> Vec<Comparison> {
-        let groups = self.done.chunks_exact(blocks.max(1));
-        groups
-            .filter_map(|group| self.compare(group, other))
-            .collect()
-    }
-
-    /// The log-ratio of every block.
-    fn log_ratios(&self, other: usize) -> Vec<f64> {
-        self.compare(&self.done, other)
-            .map(|comparison| comparison.wall.log_ratios)
-            .unwrap_or_default()
-    }
-
-    /// Puts blocks through the analysis as a run of their own, of two variants.
-    fn compare(
-        &self,
-        group: &[Vec<crate::journal::ProcessEntry>],
-        other: usize,
-    ) -> Option<Comparison> {
-        let mut plan = self.plan.clone();
-        plan.blocks = group.len();
-        let other = plan.variants.swap_remove(1 + other);
-        plan.variants.truncate(1);
-        plan.variants.push(other);
-        let mut entries = Vec::new();
-        for (number, processes) in group.iter().enumerate() {
-            for process in processes {
-                let mut process = process.clone();
-                process.block = number;
-                entries.push(Entry::Process(Box::new(process)));
-            }
-            entries.push(Entry::Block(BlockEntry {
-                case: self.case.id.clone(),
-                block: number,
-                attempt: 0,
-                ended: String::new(),
-                dropped: None,
-            }));
-        }
-        analyse(&plan, &entries).comparisons.into_iter().next()
-    }
-}
-
 /// The same build under another name, with further arguments.
 fn variant(built: &PlannedVariant, name: &str, args: &[&str]) -> PlannedVariant {
     let mut variant = built.clone();
@@ -500,6 +418,10 @@ fn is_different(comparison: &Comparison) -> bool {
     matches!(comparison.verdict, Verdict::Faster | Verdict::Slower)
 }
 
+fn known(count: Count) -> Option<f64> {
+    (count.of > 0).then(|| count.rate())
+}
+
 fn total(counts: impl Iterator<Item = Count>) -> Count {
     counts.fold(Count::default(), |sum, count| Count {
         hits: sum.hits + count.hits,
@@ -519,63 +441,4 @@ fn bias(modes: &[Mode]) -> Check {
         1.0,
         blocks,
     )
-}
-
-/// The time that may be spent, and how much of it is.
-struct Clock {
-    started: Instant,
-    seconds: f64,
-    /// The share of the time that belongs to what has begun.
-    given: Cell<f64>,
-    shown: Cell<usize>,
-    progress: Progress,
-}
-
-impl Clock {
-    fn start(seconds: f64) -> Self {
-        Self {
-            started: Instant::now(),
-            seconds,
-            given: Cell::new(0.0),
-            shown: Cell::new(0),
-            progress: Progress::new("seconds", seconds.ceil() as usize),
-        }
-    }
-
-    /// Repeats rounds while a further one of the same length fits into the share of the time; one in any case.
-    fn rounds(&self, share: f64, mut round: impl FnMut() -> Result<()>) -> Result<()> {
-        self.given.set(self.given.get() + share);
-        let deadline = self.given.get() * self.seconds;
-        let begun = self.started.elapsed().as_secs_f64();
-        let mut done = 0.0;
-        loop {
-            round()?;
-            done += 1.0;
-            let now = self.started.elapsed().as_secs_f64();
-            if now + (now - begun) / done > deadline {
-                return Ok(());
-            }
-        }
-    }
-
-    fn show(&self, what: &str) {
-        let seconds = self.started.elapsed().as_secs_f64().min(self.seconds) as usize;
-        while self.shown.get() < seconds {
-            self.progress.end();
-            self.shown.set(self.shown.get() + 1);
-            if self.shown.get().is_multiple_of(60) {
-                self.progress.milestone();
-            }
-        }
-        self.progress.begin(what);
-    }
-
-    fn say(&self, words: &str) {
-        self.progress.say(words);
-    }
-
-    fn finish(self) -> f64 {
-        self.progress.finish();
-        self.started.elapsed().as_secs_f64()
-    }
 }
