@@ -225,7 +225,7 @@ fn test_instrument(args: &VerifyArgs) -> Result<u8> {
         .collect();
     match failed.as_slice() {
         [] => Ok(0),
-        failed => Err(Error::NothingMeasured(format!(
+        failed => Err(Error::Unfit(format!(
             "the instrument does not pass its own test: {}",
             failed.join("; ")
         ))),

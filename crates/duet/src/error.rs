@@ -66,6 +66,9 @@ pub enum Error {
     /// Not one block was valid.
     #[error("{0}")]
     NothingMeasured(String),
+    /// The instrument does not pass its own test.
+    #[error("{0}")]
+    Unfit(String),
 }
 
 impl Error {
@@ -78,10 +81,10 @@ impl Error {
         }
     }
 
-    /// The process's exit code: 3 where nothing valid was measured, 130 after an interrupt, else 2.
+    /// The process's exit code: 3 where nothing valid was measured or the instrument fails its own test, 130 after an interrupt, else 2.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NothingMeasured(_) => 3,
+            Self::NothingMeasured(_) | Self::Unfit(_) => 3,
             Self::Interrupted(_) => 130,
             _ => 2,
         }

@@ -5,9 +5,11 @@
 //! what each way to interleave gives. Each figure has the range in which it must lie ([`check`]).
 
 pub mod check;
+mod clock;
 pub mod laboratory;
 mod noise;
 pub mod real;
+mod series;
 mod show;
 pub mod synthetic;
 
@@ -131,7 +133,7 @@ pub fn synthetic(
     times: Repetitions,
 ) -> Result<(Synthetic, Vec<Check>)> {
     let laboratory = Laboratory::new(analyse, seed, 0.03).map_err(|error| {
-        Error::NothingMeasured(format!(
+        Error::Unfit(format!(
             "the made-up runs have another form than real ones: {error}"
         ))
     })?;

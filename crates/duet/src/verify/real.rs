@@ -4,25 +4,23 @@
 //! with `--slowdown SHARE` one that is slower by a known share. The program must have that option; the workspace's own
 //! `workload` has.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::check::{Check, Count};
-use crate::analysis::{Comparison, RatioInterval, analyse};
+use super::clock::Clock;
+use super::series::Series;
+use crate::analysis::{Comparison, RatioInterval};
 use crate::block::Block;
 use crate::builds;
 use crate::calibrate::calibrate;
 use crate::config::{Case, Config, Suite};
 use crate::error::{Error, Result};
 use crate::fixture::Environment;
-use crate::journal::{BlockEntry, Entry};
 use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant};
-use crate::progress::Progress;
 use crate::stage::Stage;
 use crate::stats::{self, Verdict};
 use crate::terminal::{duration, say};
@@ -55,16 +53,18 @@ pub struct Real {
     pub minutes: f64,
     /// The variant whose build was run.
     pub variant: String,
-    /// The rate of A/A comparisons of all cases that were called different.
-    pub false_positive_rate: f64,
-    /// The share of comparisons that found an injected slowdown of 3 % at the number of blocks chosen for it.
-    pub found_rate: f64,
+    /// The rate of A/A comparisons of all cases that were called different; absent where there were none.
+    pub false_positive_rate: Option<f64>,
+    /// The share of comparisons that found an injected slowdown of 3 % at the number of blocks chosen for it, likewise.
+    pub found_rate: Option<f64>,
     /// Identical variants.
     pub same: Vec<Same>,
     /// Injected slowdowns.
     pub injected: Vec<Injected>,
     /// The ways to interleave.
     pub modes: Vec<Mode>,
+    /// What the time was too short for.
+    pub not_measured: Vec<String>,
 }
 
 /// A/A comparisons of a case.
@@ -87,12 +87,12 @@ pub struct Injected {
     pub case: String,
     /// The slowdown as a ratio minus one.
     pub effect: f64,
-    /// Blocks of each comparison, which a pilot of six chose for 3 %.
-    pub blocks: usize,
+    /// Blocks of each comparison, which a pilot of six chose for 3 %; absent where it chose no number.
+    pub blocks: Option<usize>,
     /// Comparisons with the verdict `slower`.
     pub found: Count,
     /// The power at the standard deviation that these blocks turned out to have.
-    pub predicted: f64,
+    pub predicted: Option<f64>,
     /// The median ratio over all blocks.
     pub median_ratio: Option<f64>,
 }
@@ -159,27 +159,38 @@ impl Bench<'_> {
         let called_different = total(same.iter().map(|row| row.called_different));
         let wanted = injected.iter().filter(|row| row.effect == WANTED.0);
         let found = total(wanted.map(|row| row.found));
-        let checks = vec![
-            Check::at_most(
-                "real processes: identical variants called different",
-                called_different,
-                0.05,
-            ),
-            Check::at_least(
-                "real processes: 3 % found at the pilot's n",
-                found,
-                WANTED.1,
-            ),
-            bias(&modes),
-        ];
+        let mut checks = Vec::new();
+        let mut not_measured = Vec::new();
+        let mut check =
+            |what: &str, count: Count, check: fn(String, Count, f64) -> Check, limit| {
+                if count.of == 0 {
+                    not_measured.push(format!("{what}: the time was too short for one comparison"));
+                } else {
+                    checks.push(check(format!("real processes: {what}"), count, limit));
+                }
+            };
+        check(
+            "identical variants called different",
+            called_different,
+            Check::at_most,
+            0.05,
+        );
+        check(
+            "3 % found at the pilot's n",
+            found,
+            Check::at_least,
+            WANTED.1,
+        );
+        checks.push(bias(&modes));
         let real = Real {
             minutes: seconds / 60.0,
             variant: name,
-            false_positive_rate: called_different.rate(),
-            found_rate: found.rate(),
+            false_positive_rate: known(called_different),
+            found_rate: known(found),
             same,
             injected,
             modes,
+            not_measured,
         };
         Ok((real, checks))
     }
@@ -245,7 +256,7 @@ impl Bench<'_> {
         for case in &plan.cases {
             series.push(Series::new(plan, case.clone()));
         }
-        clock.rounds(SHARES[0], || self.round(&mut series, BLOCKS, clock))?;
+        clock.rounds(SHARES[0], || self.round(&mut series, clock))?;
         let mut rows = Vec::new();
         let mut pilots = Vec::new();
         for case in &series {
@@ -282,35 +293,32 @@ impl Bench<'_> {
             })
             .collect();
         let mut series = Vec::new();
-        let mut blocks = Vec::new();
+        let mut chosen = Vec::new();
         for (case, pilot) in slowed.cases.iter().zip(pilots) {
-            let chosen = stats::pilot_blocks(pilot, WANTED.0.ln_1p(), 0.05, WANTED.1);
-            blocks.push(chosen.unwrap_or(BLOCKS).max(BLOCKS));
+            let (effect, power) = WANTED;
+            chosen.push(stats::pilot_blocks(pilot, effect.ln_1p(), 0.05, power));
             let case = PlannedCase {
                 interleave: Interleave::Lockstep,
                 ..case.clone()
             };
             series.push(Series::new(&slowed, case));
         }
-        clock.rounds(SHARES[1], || {
-            for (series, blocks) in series.iter_mut().zip(&blocks) {
-                self.round(std::slice::from_mut(series), *blocks, clock)?;
-            }
-            Ok(())
-        })?;
+        clock.rounds(SHARES[1], || self.round(&mut series, clock))?;
         let mut rows = Vec::new();
-        for (case, blocks) in series.iter().zip(blocks) {
+        for (case, blocks) in series.iter().zip(chosen) {
             for (index, effect) in EFFECTS.into_iter().enumerate() {
                 let slower = |comparison: &Comparison| comparison.verdict == Verdict::Slower;
-                let found: Vec<bool> = case.comparisons(blocks, index).iter().map(slower).collect();
+                let comparisons = blocks.map_or(Vec::new(), |n| case.comparisons(n, index));
+                let found: Vec<bool> = comparisons.iter().map(slower).collect();
                 let log_ratios = case.log_ratios(index);
-                let sd = stats::standard_deviation(&log_ratios).unwrap_or(f64::NAN);
+                let sd = stats::standard_deviation(&log_ratios);
+                let predicted = |(n, sd)| stats::power(n, 0.05, sd, effect.ln_1p());
                 rows.push(Injected {
                     case: case.case.id.clone(),
                     effect,
                     blocks,
                     found: Count::of(&found),
-                    predicted: stats::power(blocks, 0.05, sd, effect.ln_1p()),
+                    predicted: blocks.zip(sd).map(predicted),
                     median_ratio: stats::median(&log_ratios).map(f64::exp),
                 });
             }
@@ -332,7 +340,7 @@ impl Bench<'_> {
                 ));
             }
         }
-        clock.rounds(SHARES[2], || self.round(&mut series, 1, clock))?;
+        clock.rounds(SHARES[2], || self.round(&mut series, clock))?;
         let mut rows = Vec::new();
         let mut sequential = None;
         for case in &series {
@@ -361,112 +369,29 @@ impl Bench<'_> {
         Ok(rows)
     }
 
-    /// Runs `blocks` blocks of each series, taking turns.
-    fn round(&self, series: &mut [Series], blocks: usize, clock: &Clock) -> Result<()> {
-        for _ in 0..blocks {
-            for series in series.iter_mut() {
-                let environment = Environment::new();
-                let block = Block {
-                    plan: &series.plan,
-                    case: &series.case,
-                    number: series.number,
-                    attempt: 0,
-                    environment: &environment,
-                    interrupted: self.interrupted,
-                };
-                let Some(outcome) = block.run() else {
-                    return Err(Error::Interrupted("interrupted; nothing was stored".into()));
-                };
-                series.number += 1;
-                match outcome.dropped {
-                    Some(reason) => series.drop_block(&reason, clock)?,
-                    None => series.done.push(outcome.processes),
-                }
-                clock.show(&series.case.id);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Blocks of one case that belong together.
-struct Series {
-    plan: Plan,
-    case: PlannedCase,
-    number: usize,
-    done: Vec<Vec<crate::journal::ProcessEntry>>,
-    dropped: usize,
-}
-
-impl Series {
-    fn new(plan: &Plan, case: PlannedCase) -> Self {
-        Self {
-            plan: Plan {
-                cases: vec![case.clone()],
-                ..plan.clone()
-            },
-            case,
-            number: 0,
-            done: Vec::new(),
-            dropped: 0,
-        }
-    }
-
-    /// A block that does not count. A case that fails again and again ends the test, which says why.
-    fn drop_block(&mut self, reason: &str, clock: &Clock) -> Result<()> {
-        self.dropped += 1;
-        clock.say(&format!("DROPPED a block of {}: {reason}", self.case.id));
-        if self.dropped > 5 && self.dropped > self.done.len() {
-            return Err(Error::NothingMeasured(format!(
-                "most blocks of {} are dropped, the last because: {reason}",
-                self.case.id
-            )));
-        }
-        Ok(())
-    }
-
-    /// The comparison of variant 1 + `other` with the first, for each whole group of `blocks` blocks in order.
-    fn comparisons(&self, blocks: usize, other: usize) -> Vec<Comparison> {
-        let groups = self.done.chunks_exact(blocks.max(1));
-        groups
-            .filter_map(|group| self.compare(group, other))
-            .collect()
-    }
-
-    /// The log-ratio of every block.
-    fn log_ratios(&self, other: usize) -> Vec<f64> {
-        self.compare(&self.done, other)
-            .map(|comparison| comparison.wall.log_ratios)
-            .unwrap_or_default()
-    }
-
-    /// Puts blocks through the analysis as a run of their own, of two variants.
-    fn compare(
-        &self,
-        group: &[Vec<crate::journal::ProcessEntry>],
-        other: usize,
-    ) -> Option<Comparison> {
-        let mut plan = self.plan.clone();
-        plan.blocks = group.len();
-        let other = plan.variants.swap_remove(1 + other);
-        plan.variants.truncate(1);
-        plan.variants.push(other);
-        let mut entries = Vec::new();
-        for (number, processes) in group.iter().enumerate() {
-            for process in processes {
-                let mut process = process.clone();
-                process.block = number;
-                entries.push(Entry::Process(Box::new(process)));
-            }
-            entries.push(Entry::Block(BlockEntry {
-                case: self.case.id.clone(),
-                block: number,
+    /// Runs a block of each series.
+    fn round(&self, series: &mut [Series], clock: &Clock) -> Result<()> {
+        for series in series.iter_mut() {
+            let environment = Environment::new();
+            let block = Block {
+                plan: &series.plan,
+                case: &series.case,
+                number: series.number,
                 attempt: 0,
-                ended: String::new(),
-                dropped: None,
-            }));
+                environment: &environment,
+                interrupted: self.interrupted,
+            };
+            let Some(outcome) = block.run() else {
+                return Err(Error::Interrupted("interrupted; nothing was stored".into()));
+            };
+            series.number += 1;
+            match outcome.dropped {
+                Some(reason) => series.drop_block(&reason, clock)?,
+                None => series.done.push(outcome.processes),
+            }
+            clock.show(&series.case.id);
         }
-        analyse(&plan, &entries).comparisons.into_iter().next()
+        Ok(())
     }
 }
 
@@ -493,6 +418,10 @@ fn is_different(comparison: &Comparison) -> bool {
     matches!(comparison.verdict, Verdict::Faster | Verdict::Slower)
 }
 
+fn known(count: Count) -> Option<f64> {
+    (count.of > 0).then(|| count.rate())
+}
+
 fn total(counts: impl Iterator<Item = Count>) -> Count {
     counts.fold(Count::default(), |sum, count| Count {
         hits: sum.hits + count.hits,
@@ -512,63 +441,4 @@ fn bias(modes: &[Mode]) -> Check {
         1.0,
         blocks,
     )
-}
-
-/// The time that may be spent, and how much of it is.
-struct Clock {
-    started: Instant,
-    seconds: f64,
-    /// The share of the time that belongs to what has begun.
-    given: Cell<f64>,
-    shown: Cell<usize>,
-    progress: Progress,
-}
-
-impl Clock {
-    fn start(seconds: f64) -> Self {
-        Self {
-            started: Instant::now(),
-            seconds,
-            given: Cell::new(0.0),
-            shown: Cell::new(0),
-            progress: Progress::new("seconds", seconds.ceil() as usize, seconds),
-        }
-    }
-
-    /// Repeats rounds while a further one of the same length fits into the share of the time; one in any case.
-    fn rounds(&self, share: f64, mut round: impl FnMut() -> Result<()>) -> Result<()> {
-        self.given.set(self.given.get() + share);
-        let deadline = self.given.get() * self.seconds;
-        let begun = self.started.elapsed().as_secs_f64();
-        let mut done = 0.0;
-        loop {
-            round()?;
-            done += 1.0;
-            let now = self.started.elapsed().as_secs_f64();
-            if now + (now - begun) / done > deadline {
-                return Ok(());
-            }
-        }
-    }
-
-    fn show(&self, what: &str) {
-        let seconds = self.started.elapsed().as_secs_f64().min(self.seconds) as usize;
-        while self.shown.get() < seconds {
-            self.progress.end(1.0);
-            self.shown.set(self.shown.get() + 1);
-            if self.shown.get().is_multiple_of(60) {
-                self.progress.milestone();
-            }
-        }
-        self.progress.begin(what);
-    }
-
-    fn say(&self, words: &str) {
-        self.progress.say(words);
-    }
-
-    fn finish(self) -> f64 {
-        self.progress.finish();
-        self.started.elapsed().as_secs_f64()
-    }
 }

@@ -161,9 +161,9 @@ fn real_processes(real: &Real) -> String {
         injected.add_row([
             row.case.clone(),
             format!("+{:.0} %", row.effect * 100.0),
-            row.blocks.to_string(),
+            row.blocks.map_or("–".into(), |blocks| blocks.to_string()),
             format!("{} of {}", row.found.hits, row.found.of),
-            per_cent(row.predicted),
+            row.predicted.map_or("–".into(), per_cent),
             row.median_ratio.map_or("–".into(), |ratio| {
                 format!("{:+.1} %", (ratio - 1.0) * 100.0)
             }),
@@ -199,6 +199,9 @@ fn real_processes(real: &Real) -> String {
         ]);
     }
     push(&mut text, modes);
+    for missing in &real.not_measured {
+        let _ = writeln!(text, "\nNot measured: {missing}; give more --minutes.");
+    }
     text
 }
 

@@ -34,10 +34,10 @@ impl Repetitions {
     /// Those of the command.
     pub const USUAL: Self = Self {
         same: 20 * SET,
-        suites: 1000,
-        coverage: 4000,
-        margin: 8000,
-        power: 4000,
+        suites: 600,
+        coverage: 3000,
+        margin: 6000,
+        power: 2000,
         pilots: 4000,
         bootstraps: 1000,
     };
