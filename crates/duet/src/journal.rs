@@ -34,6 +34,9 @@ pub struct ProcessEntry {
     pub attempt: usize,
     /// The variant's name.
     pub variant: String,
+    /// The build of the variant that it ran, from 0.
+    #[serde(default)]
+    pub build: usize,
     /// The process's place in the start order, from 0.
     pub start_position: usize,
     /// Every turn, warm-up first.

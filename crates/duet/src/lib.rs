@@ -20,6 +20,7 @@ pub mod error;
 pub mod fixture;
 pub mod journal;
 pub mod machine;
+pub mod pilot;
 pub mod plan;
 pub mod process;
 pub mod report;

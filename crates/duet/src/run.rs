@@ -10,13 +10,13 @@ use wildmatch::WildMatch;
 
 use crate::analysis::{RunResult, analyse};
 use crate::block::{Block, Outcome};
-use crate::builds;
+use crate::builds::{self, Workshop};
 use crate::calibrate::calibrate;
 use crate::config::{Case, Config, Variant};
 use crate::error::{Error, Result};
 use crate::journal::{BlockEntry, Entry, Journal};
 use crate::machine::Machine;
-use crate::plan::{PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant};
+use crate::plan::{PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant, Surroundings};
 use crate::report;
 use crate::results::{self, Results};
 use crate::stage::Stage;
@@ -76,14 +76,14 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
         request.suite
     );
     let results = Results::create(&target_folder.join("duet"), &name)?;
-    let variants = build(
-        &config,
-        &workspace,
-        &results.binaries(),
-        &chosen,
-        &interrupted,
-    )
-    .inspect_err(|_| results.discard())?;
+    let workshop = Workshop {
+        workspace: &workspace,
+        target_folder: &target_folder,
+        kept: &results.binaries(),
+        program: &config.program,
+        builds: 1,
+    };
+    let variants = build(workshop, &chosen, &interrupted).inspect_err(|_| results.discard())?;
 
     let mut plan = Plan {
         schema: PLAN_SCHEMA,
@@ -92,6 +92,13 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
         seed: request.seed.unwrap_or_else(seed_from_clock),
         blocks: request.blocks.unwrap_or(suite.blocks),
         margin: config.margin,
+        builds: workshop.builds,
+        pilot: None,
+        surroundings: Surroundings {
+            workspace: workspace.clone(),
+            program: config.program.bin.clone(),
+            fixtures: config.fixture.clone(),
+        },
         variants,
         cases: Vec::new(),
         not_run: Vec::new(),
@@ -191,9 +198,7 @@ pub(crate) fn target_folder(workspace: &Path) -> Result<PathBuf> {
 }
 
 fn build(
-    config: &Config,
-    workspace: &Path,
-    folder: &Path,
+    workshop: Workshop,
     chosen: &[(String, Variant)],
     interrupted: &AtomicBool,
 ) -> Result<Vec<PlannedVariant>> {
@@ -201,7 +206,7 @@ fn build(
     for (name, settings) in chosen {
         say(format_args!("Building {name} ({})", settings.target));
         let started = Instant::now();
-        let result = builds::build(workspace, folder, &config.program, name, settings);
+        let result = workshop.build(name, settings);
         if interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted(
                 "interrupted while building; nothing was measured".into(),
@@ -223,6 +228,7 @@ fn build(
         ));
         variants.push(variant);
     }
+    builds::time_starts(&mut variants);
     Ok(variants)
 }
 
