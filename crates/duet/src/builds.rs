@@ -197,7 +197,7 @@ pub fn time_starts(variants: &mut [PlannedVariant]) {
 }
 
 /// SHA-256, hexadecimal.
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))

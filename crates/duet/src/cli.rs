@@ -1,15 +1,16 @@
 //! The command line.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::analysis::{RunResult, analyse};
 use crate::error::{Error, Result};
-use crate::machine::Machine;
-use crate::plan::{PLAN_SCHEMA, Plan};
-use crate::results::{self, Results};
-use crate::run::{self, Request};
+use crate::plan::Plan;
+use crate::results::{self, Loaded, Results};
+use crate::resume::resume;
+use crate::run::{self, Amount, Request};
 use crate::terminal::{print, say};
 use crate::{journal, report, verify};
 
@@ -43,9 +44,9 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The suite of cases: quick, standard, origin, or one of duet.toml
-    #[arg(long, default_value = "quick")]
-    suite: String,
+    /// The suite of cases: quick (the default), standard, origin, or one of duet.toml
+    #[arg(long)]
+    suite: Option<String>,
     /// The variants to compare, the reference first
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     variants: Vec<String>,
@@ -53,17 +54,53 @@ struct RunArgs {
     #[arg(long, value_name = "GLOB")]
     cases: Option<String>,
     /// Blocks a case; the suite's number by default
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["detect", "budget"])]
     blocks: Option<usize>,
+    /// As many blocks as find a difference of this size, for example 2%; from a pilot
+    #[arg(long, value_name = "SIZE", value_parser = percent, conflicts_with = "budget")]
+    detect: Option<f64>,
+    /// As many blocks as fit into this time, for example 20m, and a suite for it
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    budget: Option<Duration>,
+    /// Builds of each variant, with the functions in different orders
+    #[arg(long, value_name = "N")]
+    builds: Option<usize>,
     /// The seed of the schedule; from the clock by default
     #[arg(long)]
     seed: Option<u32>,
     /// The configuration; the nearest duet.toml upwards by default
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Go on with an interrupted run, under its own plan
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "suite", "variants", "cases", "blocks", "detect", "budget", "builds", "seed", "config",
+    ])]
+    resume: Option<PathBuf>,
     /// Print result.json on standard output
     #[arg(long)]
     json: bool,
+}
+
+impl RunArgs {
+    fn amount(&self) -> Amount {
+        match (self.blocks, self.detect, self.budget) {
+            (Some(blocks), _, _) => Amount::Blocks(blocks),
+            (_, Some(effect), _) => Amount::Detect(effect),
+            (_, _, Some(time)) => Amount::Budget(time),
+            _ => Amount::Suite,
+        }
+    }
+}
+
+/// A difference such as `2%` as a ratio minus one.
+fn percent(text: &str) -> std::result::Result<f64, String> {
+    let number = text
+        .strip_suffix('%')
+        .map(|number| number.trim().parse::<f64>());
+    match number {
+        Some(Ok(percent)) if percent > 0.0 && percent < 100.0 => Ok(percent / 100.0),
+        _ => Err("not a difference between 0% and 100%, such as 2%".into()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -110,15 +147,18 @@ pub fn main() -> u8 {
 fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Run(args) => {
-            let request = Request {
-                config: args.config,
-                suite: args.suite,
-                variants: args.variants,
-                cases: args.cases,
-                blocks: args.blocks,
-                seed: args.seed,
+            let (plan, result, results) = match &args.resume {
+                Some(folder) => resume(folder)?,
+                None => run::run(&Request {
+                    amount: args.amount(),
+                    config: args.config,
+                    suite: args.suite,
+                    variants: args.variants,
+                    cases: args.cases,
+                    builds: args.builds,
+                    seed: args.seed,
+                })?,
             };
-            let (plan, result, results) = run::run(&request)?;
             show(&plan, &result, &results, args.json)
         }
         Command::Report(args) => {
@@ -158,21 +198,17 @@ fn test_instrument(args: &VerifyArgs) -> Result<()> {
 
 /// Reads a results folder, analyses it and writes its report.
 fn analyse_again(results: &Results) -> Result<(Plan, RunResult)> {
-    let plan: Plan = results::read_toml(&results.plan())?;
-    if plan.schema != PLAN_SCHEMA {
-        return Err(Error::Config {
-            path: results.plan(),
-            message: format!(
-                "schema {} is not the {PLAN_SCHEMA} that this version reads; use the version that wrote it",
-                plan.schema
-            ),
-        });
-    }
-    let machine: Machine = results::read_json(&results.machine())?;
-    let journal = journal::read(&results.journal())?;
-    if journal.torn {
+    let Loaded {
+        plan,
+        machine,
+        journal,
+    } = results.load()?;
+    if journal::is_being_written(&results.journal()) {
+        say("The run goes on; this is what its journal holds so far.");
+    } else if journal.torn || journal.unfinished > 0 {
         say(
-            "The last line of the journal is torn, as a kill or a full disk leaves it; it is left out.",
+            "The journal ends in the middle of a block (a torn or missing last line, as a kill or a full disk \
+             leaves it); what follows its last whole block is left out.",
         );
     }
     let result = analyse(&plan, &journal.entries);

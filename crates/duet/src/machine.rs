@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::toolchain;
 
+/// The version of `machine.json`.
+pub const MACHINE_SCHEMA: u32 = 1;
+
 /// Where and from what a run was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
@@ -38,7 +41,7 @@ impl Machine {
     /// Looks around. `workspace` is the folder of the measured source.
     pub fn look(workspace: &Path) -> Self {
         Self {
-            schema: 1,
+            schema: MACHINE_SCHEMA,
             host: Host::read(),
             rustc: answer(toolchain::tool("rustc", None, workspace).arg("--version")),
             git: git(workspace),

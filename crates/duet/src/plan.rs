@@ -213,6 +213,35 @@ impl Turns {
 }
 
 impl Plan {
+    /// Checks what the types do not say, for plans that are read back.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        if !(2..=8).contains(&self.variants.len()) {
+            return Err(format!(
+                "a plan has 2 to 8 variants, not {}",
+                self.variants.len()
+            ));
+        }
+        if self.blocks == 0 || self.cases.iter().any(|case| case.blocks == Some(0)) {
+            return Err("a plan has at least 1 block a case".into());
+        }
+        if !(self.margin > 0.0 && self.margin < 1.0) {
+            return Err(format!("margin = {} must lie between 0 and 1", self.margin));
+        }
+        let builds = |variant: &PlannedVariant| 1 + variant.more_builds.len();
+        match self.variants.iter().find(|v| builds(v) != self.builds) {
+            None => Ok(()),
+            Some(variant) => Err(format!(
+                "builds = {}, but variant `{}` has {}",
+                self.builds,
+                variant.name,
+                builds(variant)
+            )),
+        }
+    }
+
     /// The binary of a variant's build.
     ///
     /// # Panics
@@ -261,6 +290,31 @@ impl Plan {
         order
     }
 
+    /// Every block of the run in the order in which they are run: a case's index and the block's number.
+    ///
+    /// A round has at most one block of each case, in random order. The blocks of a case that has fewer
+    /// than others are spread evenly over the rounds.
+    pub fn sequence(&self) -> Vec<(usize, usize)> {
+        let blocks: Vec<usize> = self.cases.iter().map(|case| self.blocks_of(case)).collect();
+        let rounds = blocks.iter().copied().max().unwrap_or(0);
+        let mut next = vec![0; blocks.len()];
+        let mut sequence = Vec::with_capacity(blocks.iter().sum());
+        for round in 0..rounds {
+            for case in self.case_order(round) {
+                if next[case] < blocks[case] && next[case] * rounds / blocks[case] == round {
+                    sequence.push((case, next[case]));
+                    next[case] += 1;
+                }
+            }
+        }
+        sequence
+    }
+
+    /// The comparisons of the run: one per case and variant other than the reference.
+    pub fn comparisons(&self) -> usize {
+        self.cases.len() * self.variants.len().saturating_sub(1)
+    }
+
     /// Bytes of environment padding of a process: 0 to 4095, because the size of the environment
     /// shifts the stack, and with it alignment.
     pub fn padding_bytes(&self, case: &str, block: usize, attempt: usize, variant: usize) -> usize {
@@ -270,11 +324,11 @@ impl Plan {
         (generator(self.seed.into(), &purpose).next_u64() % 4096) as usize
     }
 
-    /// Seconds that the blocks of a case take, as far as its calibration tells.
-    pub fn estimated_seconds(&self, case: &PlannedCase) -> f64 {
+    /// Seconds that a block of a case takes, as far as its calibration tells.
+    pub fn block_seconds(&self, case: &PlannedCase) -> f64 {
         let turns = (case.warmup_turns + case.turns) as f64;
         let work = turns * case.iterations_per_turn as f64 * case.calibrated_seconds;
-        (self.blocks_of(case) * self.variants.len()) as f64 * (case.setup_seconds + work)
+        self.variants.len() as f64 * (case.setup_seconds + work)
     }
 }
 

@@ -196,14 +196,20 @@ fn a_binary_that_is_not_what_its_variant_claims_is_refused() {
     no_such_feature.assert(2, &["variant `claim` could not be built"]);
     let forced = "[variant.forced]\ntarget = \"x86_64-unknown-linux-gnu\"\nlink = \"dynamic\"\n\
                   rustflags = [\"-Ctarget-feature=+crt-static\"]\nenv = { X = \"1\" }\n";
-    // The later flag wins, so the claim holds …
-    let holds = run(
-        "holds",
+    // rustc links statically as soon as one flag says so.
+    let contradiction = run(
+        "contradiction",
         &format!("{forced}{}", case("a/b/c", "", "")),
         &["--variants", "gnu,forced"],
     );
-    holds.assert(0, &["equivalent"]);
-    // … but a runner that puts another program in its place is found out.
+    contradiction.assert(
+        2,
+        &[
+            "variant `forced` is refused",
+            "its linkage is static-pie, but the variant claims dynamic",
+        ],
+    );
+    // A runner that puts another program in its place is found out.
     let swapped = "[variant.swapped]\ntarget = \"x86_64-unknown-linux-gnu\"\nrunner = [\"sh\", \"-c\", \"echo '{}'\"]\n";
     let swapped = run(
         "swapped",
