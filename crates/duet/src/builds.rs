@@ -1,8 +1,8 @@
 //! Builds every variant and asks the binary what it is.
 
 use std::fmt::Display;
-use std::fs;
-use std::io::BufReader;
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use crate::config::{Link, Program, Variant};
 use crate::error::{Error, Result};
 use crate::plan::{Build, PlannedVariant};
 use crate::process;
+use crate::terminal::say;
 use crate::toolchain;
 
 /// Starts of each binary whose time is taken.
@@ -59,10 +60,12 @@ impl Workshop<'_> {
             settings: settings.clone(),
         };
         for number in 0..self.builds {
+            let lock = self.lock()?;
             let started = Instant::now();
             let built = self.cargo_build(name, settings, number)?;
             let seconds = started.elapsed().as_secs_f64();
             let build = self.keep(name, number, &built.executable)?;
+            drop(lock);
             let identity = identity_of(name, settings, &build.binary)?;
             check_identity(name, settings, &identity)?;
             if number == 0 {
@@ -75,7 +78,23 @@ impl Workshop<'_> {
                 variant.more_builds.push(build);
             }
         }
+        warn_of_equal(&variant);
         Ok(variant)
+    }
+
+    /// Waits until no other run builds in this target folder: what cargo built must be copied before another
+    /// build replaces it.
+    fn lock(&self) -> Result<File> {
+        fs::create_dir_all(self.target_folder).map_err(Error::io("create", self.target_folder))?;
+        let path = self.target_folder.join(".duet-building");
+        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        match file.lock() {
+            // A file system without locks: then two runs must not build at once, as before.
+            Err(error) if error.kind() != ErrorKind::Unsupported => {
+                Err(Error::io("lock", &path)(error))
+            }
+            _ => Ok(file),
+        }
     }
 
     /// Copies a binary to where it is kept and computes its hash.
@@ -145,6 +164,20 @@ struct Built {
     executable: PathBuf,
     /// Whether everything was compiled now and nothing taken from an earlier build.
     from_scratch: bool,
+}
+
+/// Says which builds of a variant came out the same: they are one sample of layout and not two.
+fn warn_of_equal(variant: &PlannedVariant) {
+    let others = variant.more_builds.iter().map(|build| &build.sha256);
+    let hashes: Vec<&String> = std::iter::once(&variant.sha256).chain(others).collect();
+    for (number, hash) in hashes.iter().enumerate() {
+        if let Some(same) = hashes[..number].iter().position(|other| other == hash) {
+            say(format_args!(
+                "  builds {same} and {number} of {} are equal byte for byte: together they count as one layout",
+                variant.name
+            ));
+        }
+    }
 }
 
 /// Compiler flags that put the functions of the program and of all that is linked into it into a random
