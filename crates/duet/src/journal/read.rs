@@ -21,6 +21,7 @@ use crate::plan::Plan;
 #[derive(Debug, Default)]
 pub struct Read {
     /// The lines of whole blocks. A block that cannot have been so is marked as dropped, with the reason.
+    /// Of the observations' phases only those with operations are kept.
     pub entries: Vec<Entry>,
     /// The same of the pilot.
     pub pilot: Vec<Entry>,
@@ -80,12 +81,44 @@ fn read_with(path: &Path, plan: Option<&Plan>) -> Result<Read> {
     Ok(collected.read)
 }
 
+/// Lets go of what takes most of the memory and is not used again: the costs of each iteration in phases without
+/// operations, which the turns have, too.
+fn compact(entry: &mut ProcessEntry) {
+    if let Some(observation) = &mut entry.observation {
+        // A new map: one that has become empty keeps the memory of its entries.
+        observation.phases = std::mem::take(&mut observation.phases)
+            .into_iter()
+            .filter(|(_, phase)| {
+                phase.histogram.is_some() || phase.client_cpu_ns_per_operation.is_some()
+            })
+            .collect();
+    }
+    entry.turns.shrink_to_fit();
+}
+
 /// The kind of a line, which says how to read the rest of it.
 #[derive(Deserialize)]
 struct Head {
     kind: Kind,
     #[serde(default)]
     pilot: bool,
+}
+
+impl Head {
+    /// Reads the head of a line. Reading the line as an enum by its tag would build all of it as generic values
+    /// first, which takes several times as long.
+    fn of(line: &[u8]) -> serde_json::Result<Self> {
+        // As the instrument writes them: nothing has to be searched for.
+        for (start, kind) in [
+            (&b"{\"kind\":\"process\",\"case\":"[..], Kind::Process),
+            (b"{\"kind\":\"block\",\"case\":", Kind::Block),
+        ] {
+            if line.starts_with(start) {
+                return Ok(Self { kind, pilot: false });
+            }
+        }
+        serde_json::from_slice(line)
+    }
 }
 
 #[derive(Deserialize)]
@@ -139,12 +172,11 @@ impl<'a> Collected<'a> {
 
     fn take(&mut self, line: &[u8], number: usize, bytes: u64) -> std::result::Result<(), String> {
         let alien = |error: serde_json::Error| format!("not an entry of a journal: {error}");
-        // Two passes, the first of which only skips: reading an enum by its tag would build the whole line
-        // as generic values before it becomes an entry.
-        let head: Head = serde_json::from_slice(line).map_err(alien)?;
+        let head = Head::of(line).map_err(alien)?;
         match head.kind {
             Kind::Process => {
-                let entry: ProcessEntry = serde_json::from_slice(line).map_err(alien)?;
+                let mut entry: ProcessEntry = serde_json::from_slice(line).map_err(alien)?;
+                compact(&mut entry);
                 let key = Key {
                     pilot: head.pilot,
                     case: entry.case.clone(),

@@ -82,6 +82,23 @@ fn the_order_of_blocks_and_of_their_processes_does_not_matter() {
 }
 
 #[test]
+fn the_order_of_the_keys_of_a_line_does_not_matter() {
+    let (_, entries) = example();
+    let sorted: Vec<String> = lines(&entries)
+        .iter()
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            line.to_string()
+        })
+        .collect();
+    assert!(!sorted[0].starts_with("{\"kind\""), "{}", sorted[0]);
+    assert_eq!(
+        read_lines(&sorted).expect("the same lines").entries,
+        entries
+    );
+}
+
+#[test]
 fn what_follows_the_last_whole_block_does_not_count() {
     let (_, entries) = example();
     let whole = lines(&entries);

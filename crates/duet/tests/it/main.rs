@@ -1,5 +1,6 @@
 //! The tool from the outside: real builds for both targets, real processes, made-up times.
 
+mod amount;
 mod resume;
 mod verify;
 mod workspace;
