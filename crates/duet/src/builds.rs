@@ -1,7 +1,7 @@
 //! Builds every variant and asks the binary what it is.
 
 use std::fmt::Display;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -88,8 +88,11 @@ impl Workshop<'_> {
         fs::create_dir_all(self.target_folder).map_err(Error::io("create", self.target_folder))?;
         let path = self.target_folder.join(".duet-building");
         let file = File::create(&path).map_err(Error::io("create", &path))?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            say("  waiting for the build of another run");
+        }
         match file.lock() {
-            // A file system without locks: then two runs must not build at once, as before.
+            // Where the file system knows no locks, it is for the user not to build twice at once.
             Err(error) if error.kind() != ErrorKind::Unsupported => {
                 Err(Error::io("lock", &path)(error))
             }

@@ -188,7 +188,10 @@ fn blocks_needed(sd: f64, effect: f64, alpha: f64, builds: usize) -> Option<usiz
 
 #[cfg(test)]
 mod tests {
+    use rand_xoshiro::rand_core::RngCore;
+
     use super::*;
+    use crate::schedule::generator;
 
     #[test]
     fn the_bound_is_that_of_the_chi_squared_table() {
@@ -225,5 +228,33 @@ mod tests {
         let blocks = blocks_needed(sd, effect, 0.05, 1).expect("within the cap");
         assert!(detectable(blocks, 1, sd).is_some_and(|found| found <= effect));
         assert!(detectable(blocks - 1, 1, sd).is_some_and(|found| found > effect));
+    }
+
+    /// A value of a normal distribution, by the method of G. E. P. Box and M. E. Muller (1958).
+    fn normal(rng: &mut impl RngCore, mean: f64, sd: f64) -> f64 {
+        let mut uniform = || (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+        let radius = (-2.0 * (1.0 - uniform()).ln()).sqrt();
+        mean + sd * radius * (std::f64::consts::TAU * uniform()).cos()
+    }
+
+    #[test]
+    fn a_slowdown_of_the_wanted_size_is_found_in_four_of_five_runs() {
+        let mut rng = generator(1, &["pilot"]);
+        let (sd, effect) = (0.02, 0.03f64);
+        let repetitions = 400;
+        let mut found = 0;
+        for _ in 0..repetitions {
+            let pilot: Vec<f64> = (0..PILOT_BLOCKS)
+                .map(|_| normal(&mut rng, effect.ln_1p(), sd))
+                .collect();
+            let bound = upper_sd(&pilot).expect("six values");
+            let blocks = blocks_needed(bound, effect, ALPHA, 1).unwrap_or(MOST_BLOCKS);
+            let run: Vec<f64> = (0..blocks)
+                .map(|_| normal(&mut rng, effect.ln_1p(), sd))
+                .collect();
+            found += usize::from(stats::sign_test(&run) <= ALPHA);
+        }
+        let power = found as f64 / repetitions as f64;
+        assert!((0.8..0.97).contains(&power), "{power}");
     }
 }

@@ -131,10 +131,13 @@ fn builds_differ_in_layout_and_share_the_blocks() {
     for variant in plan["variants"].as_array().expect("variants") {
         let more = &variant["more_builds"][0];
         assert_ne!(variant["sha256"], more["sha256"]);
-        assert_ne!(
-            functions(variant["binary"].as_str().expect("a path")),
-            functions(more["binary"].as_str().expect("a path")),
-            "the functions lie elsewhere"
+        let [first, second] = [&variant["binary"], &more["binary"]]
+            .map(|binary| functions(binary.as_str().expect("a path")));
+        assert_ne!(first, second, "the functions lie elsewhere");
+        let growth = second.len() as f64 / first.len() as f64;
+        assert!(
+            (0.99..1.01).contains(&growth),
+            "they are the same: {growth}"
         );
     }
     let journal = fs::read_to_string(run.results().join("journal.jsonl")).expect("a journal");
@@ -147,6 +150,16 @@ fn builds_differ_in_layout_and_share_the_blocks() {
             );
         }
     }
+}
+
+#[test]
+fn builds_that_came_out_equal_are_named() {
+    let config = configuration("equal", &format!("{SHORT}{}", case("a/b/c", "", "")));
+    let mut command = duet(&config, &["run", "--builds", "2", "--blocks", "2"]);
+    // Flags in the environment replace all that cargo is told of flags, those of the layout included.
+    command.env("RUSTFLAGS", "--cfg equal");
+    let part = "builds 0 and 1 of musl are equal byte for byte";
+    finished(command.output()).assert(0, &[part]);
 }
 
 /// The machine code of a binary, as far as its first loadable executable segment goes: its order is what is
