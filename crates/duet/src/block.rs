@@ -199,7 +199,7 @@ pub fn paced_command(
     let args: Vec<String> = case
         .args
         .iter()
-        .chain(&variant.settings.args)
+        .chain(&settings.args)
         .map(String::as_str)
         .chain(["--json", "--paced"])
         .map(String::from)

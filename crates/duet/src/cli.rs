@@ -44,7 +44,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The suite of cases: quick (the default), standard, origin, or one of duet.toml
+    /// The suite: quick (the default), standard, origin, or one of duet.toml
     #[arg(long)]
     suite: Option<String>,
     /// The variants to compare, the reference first
@@ -56,10 +56,10 @@ struct RunArgs {
     /// Blocks a case; the suite's number by default
     #[arg(long, value_name = "N", conflicts_with_all = ["detect", "budget"])]
     blocks: Option<usize>,
-    /// As many blocks as find a difference of this size, for example 2%; from a pilot
+    /// As many blocks as find this difference, such as 2%, by a pilot
     #[arg(long, value_name = "SIZE", value_parser = percent, conflicts_with = "budget")]
     detect: Option<f64>,
-    /// As many blocks as fit into this time, for example 20m, and a suite for it
+    /// As many blocks as fit into this time, such as 20m
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     budget: Option<Duration>,
     /// Builds of each variant, with the functions in different orders

@@ -9,7 +9,6 @@
 //! their own number would not have the stated error rate.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use crate::analysis::analyse;
 use crate::error::Result;
@@ -165,33 +164,26 @@ pub fn detectable(blocks: usize, comparisons: usize, sd: f64) -> Option<f64> {
     stats::detectable_effect(blocks, level(comparisons), POWER, sd).map(f64::exp_m1)
 }
 
-/// The upper confidence bound of the standard deviation that these values are a sample of, if they are normal:
-/// s·√((n − 1) / χ²) with the quantile of χ² at 1 − confidence. `None` for fewer than two values.
+/// The upper confidence bound of the standard deviation that these values are a sample of; `None` for fewer
+/// than two.
 fn upper_sd(values: &[f64]) -> Option<f64> {
-    let freedom = values.len().checked_sub(1).filter(|freedom| *freedom > 0)? as f64;
-    let quantile = ChiSquared::new(freedom).ok()?.inverse_cdf(1.0 - CONFIDENCE);
-    Some(stats::standard_deviation(values)? * (freedom / quantile).sqrt())
+    stats::upper_sd(stats::standard_deviation(values)?, values.len(), CONFIDENCE)
 }
 
 /// The fewest blocks, a multiple of the builds, that find a difference of `effect`; `None` where
 /// [`MOST_BLOCKS`] do not.
 fn blocks_needed(sd: f64, effect: f64, alpha: f64, builds: usize) -> Option<usize> {
     // The logarithm of 1 + effect is the smaller of the two distances from no difference.
-    let finds = |blocks: usize| {
-        stats::detectable_effect(blocks, alpha, POWER, sd)
-            .is_some_and(|found| found <= effect.ln_1p())
-    };
-    (1..=MOST_BLOCKS)
-        .filter(|blocks| blocks % builds == 0)
-        .find(|blocks| finds(*blocks))
+    (builds..=MOST_BLOCKS)
+        .step_by(builds)
+        .find(|blocks| stats::power(*blocks, alpha, sd, effect.ln_1p()) >= POWER)
 }
 
 #[cfg(test)]
 mod tests {
-    use rand_xoshiro::rand_core::RngCore;
-
     use super::*;
     use crate::schedule::generator;
+    use crate::verify::noise::normal;
 
     #[test]
     fn the_bound_is_that_of_the_chi_squared_table() {
@@ -230,13 +222,6 @@ mod tests {
         assert!(detectable(blocks - 1, 1, sd).is_some_and(|found| found > effect));
     }
 
-    /// A value of a normal distribution, by the method of G. E. P. Box and M. E. Muller (1958).
-    fn normal(rng: &mut impl RngCore, mean: f64, sd: f64) -> f64 {
-        let mut uniform = || (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        let radius = (-2.0 * (1.0 - uniform()).ln()).sqrt();
-        mean + sd * radius * (std::f64::consts::TAU * uniform()).cos()
-    }
-
     #[test]
     fn a_slowdown_of_the_wanted_size_is_found_in_four_of_five_runs() {
         let mut rng = generator(1, &["pilot"]);
@@ -245,12 +230,12 @@ mod tests {
         let mut found = 0;
         for _ in 0..repetitions {
             let pilot: Vec<f64> = (0..PILOT_BLOCKS)
-                .map(|_| normal(&mut rng, effect.ln_1p(), sd))
+                .map(|_| effect.ln_1p() + sd * normal(&mut rng))
                 .collect();
             let bound = upper_sd(&pilot).expect("six values");
             let blocks = blocks_needed(bound, effect, ALPHA, 1).unwrap_or(MOST_BLOCKS);
             let run: Vec<f64> = (0..blocks)
-                .map(|_| normal(&mut rng, effect.ln_1p(), sd))
+                .map(|_| effect.ln_1p() + sd * normal(&mut rng))
                 .collect();
             found += usize::from(stats::sign_test(&run) <= ALPHA);
         }
