@@ -117,7 +117,12 @@ impl Block<'_> {
     }
 
     fn start(&self, variant: usize) -> Result<Process<'_>, Failure> {
-        let mut command = paced_command(self.plan, self.case, variant, self.environment);
+        let mut command = paced_command(
+            self.plan,
+            self.case,
+            (variant, self.plan.build_of_block(self.number)),
+            self.environment,
+        );
         let padding = self
             .plan
             .padding_bytes(&self.case.id, self.number, self.attempt, variant);
@@ -135,6 +140,7 @@ impl Block<'_> {
             block: self.number,
             attempt: self.attempt,
             variant: self.plan.variants[variant].name.clone(),
+            build: self.plan.build_of_block(self.number),
             start_position: position.expect("an order has every variant"),
             turns: Vec::new(),
             observation: None,
@@ -182,23 +188,23 @@ impl Block<'_> {
     }
 }
 
-/// The command of a variant's process on a case, under the paced protocol.
+/// The command of a process on a case, under the paced protocol: of a variant and its build.
 pub fn paced_command(
     plan: &Plan,
     case: &PlannedCase,
-    variant: usize,
+    (variant, build): (usize, usize),
     environment: &Environment,
 ) -> Command {
-    let variant = &plan.variants[variant];
+    let settings = &plan.variants[variant].settings;
     let args: Vec<String> = case
         .args
         .iter()
-        .chain(&variant.settings.args)
+        .chain(&settings.args)
         .map(String::as_str)
         .chain(["--json", "--paced"])
         .map(String::from)
         .collect();
-    let mut command = process::command(&variant.settings, &variant.binary, &args);
+    let mut command = process::command(settings, plan.binary(variant, build), &args);
     command.envs(environment);
     command
 }

@@ -1,10 +1,11 @@
 //! Builds every variant and asks the binary what it is.
 
 use std::fmt::Display;
-use std::fs;
-use std::io::BufReader;
+use std::fs::{self, File, TryLockError};
+use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use cargo_metadata::Message;
 use probe::{Identity, Libc, Linkage};
@@ -12,106 +13,278 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Link, Program, Variant};
 use crate::error::{Error, Result};
-use crate::plan::PlannedVariant;
+use crate::plan::{Build, PlannedVariant};
 use crate::process;
-use crate::terminal::is_quiet;
+use crate::terminal::{is_quiet, say};
 use crate::toolchain;
 
-/// Builds the program for a variant and copies the binary to `folder/<variant>/`, because the build of
-/// another variant of the same target replaces cargo's; then checks its identity.
-///
-/// # Errors
-/// A build that fails, or a binary whose identity is not the variant's.
-pub fn build(
-    workspace: &Path,
-    folder: &Path,
-    program: &Program,
-    name: &str,
-    settings: &Variant,
-) -> Result<PlannedVariant> {
-    let built = cargo_build(workspace, program, name, settings)?;
-    let kept = folder.join(name).join(&program.bin);
-    let parent = folder.join(name);
-    fs::create_dir_all(&parent).map_err(Error::io("create", &parent))?;
-    let bytes = fs::read(&built).map_err(Error::io("read", &built))?;
-    fs::copy(&built, &kept).map_err(Error::io("write", &kept))?;
-    let identity = identity_of(name, settings, &kept)?;
-    check_identity(name, settings, &identity)?;
-    Ok(PlannedVariant {
-        name: name.into(),
-        binary: kept,
-        sha256: Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
-        binary_bytes: bytes.len() as u64,
-        identity,
-        settings: settings.clone(),
-    })
+/// Starts of each binary whose time is taken.
+const STARTS: usize = 20;
+
+/// The longest that the starts of all variants may take together; a container as the runner needs a second
+/// for each.
+const LONGEST_STARTS: Duration = Duration::from_secs(20);
+
+/// Where the builds of a run come from and go to.
+#[derive(Debug, Clone, Copy)]
+pub struct Workshop<'a> {
+    /// The folder of the workspace.
+    pub workspace: &'a Path,
+    /// Cargo's target folder.
+    pub target_folder: &'a Path,
+    /// Where the binaries are kept, a folder a variant.
+    pub kept: &'a Path,
+    /// The program.
+    pub program: &'a Program,
+    /// Builds of each variant. One is a build as anyone would make it; of several, each has its functions
+    /// in another order.
+    pub builds: usize,
 }
 
-/// Runs `cargo build` and returns the path of the executable that its messages name.
-fn cargo_build(
-    workspace: &Path,
-    program: &Program,
-    name: &str,
-    settings: &Variant,
-) -> Result<PathBuf> {
-    let failed = |message: String| Error::Build {
-        variant: name.into(),
-        message,
-    };
-    let mut command = toolchain::tool("cargo", settings.toolchain.as_deref(), workspace);
-    command.args(["build", "--message-format", "json-render-diagnostics"]);
-    command.args(["--package", &program.package, "--bin", &program.bin]);
-    command.args(["--profile", &program.profile, "--target", &settings.target]);
-    command.args(is_quiet().then_some("--quiet"));
-    if let Some(allocator) = &settings.allocator {
-        command.args(["--features", allocator]);
+impl Workshop<'_> {
+    /// Builds a variant and copies the binaries to the folder where they are kept, because the build of
+    /// another variant of the same target replaces cargo's; then checks their identities.
+    ///
+    /// # Errors
+    /// A build that fails, or a binary whose identity is not the variant's.
+    pub fn build(&self, name: &str, settings: &Variant) -> Result<PlannedVariant> {
+        let mut variant = PlannedVariant {
+            name: name.into(),
+            binary: PathBuf::new(),
+            sha256: String::new(),
+            binary_bytes: 0,
+            build_seconds: None,
+            startup_ns: None,
+            more_builds: Vec::new(),
+            identity: Identity::of_this_process("system"),
+            settings: settings.clone(),
+        };
+        for number in 0..self.builds {
+            let lock = self.lock()?;
+            let started = Instant::now();
+            let built = self.cargo_build(name, settings, number)?;
+            let seconds = started.elapsed().as_secs_f64();
+            let build = self.keep(name, number, &built.executable)?;
+            drop(lock);
+            let identity = identity_of(name, settings, &build.binary)?;
+            check_identity(name, settings, &identity)?;
+            if number == 0 {
+                variant.identity = identity;
+                variant.build_seconds = built.from_scratch.then_some(seconds);
+                variant.binary = build.binary;
+                variant.sha256 = build.sha256;
+                variant.binary_bytes = build.binary_bytes;
+            } else {
+                variant.more_builds.push(build);
+            }
+        }
+        warn_of_equal(&variant);
+        Ok(variant)
     }
-    let mut flags = settings.rustflags.clone();
-    match settings.link {
-        Some(Link::Static) => flags.push("-Ctarget-feature=+crt-static".into()),
-        Some(Link::Dynamic) => flags.push("-Ctarget-feature=-crt-static".into()),
-        None => {}
+
+    /// Waits until no other run builds in this target folder: what cargo built must be copied before another
+    /// build replaces it.
+    fn lock(&self) -> Result<File> {
+        fs::create_dir_all(self.target_folder).map_err(Error::io("create", self.target_folder))?;
+        let path = self.target_folder.join(".duet-building");
+        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            say("  waiting for the build of another run");
+        }
+        match file.lock() {
+            // Where the file system knows no locks, it is for the user not to build twice at once.
+            Err(error) if error.kind() != ErrorKind::Unsupported => {
+                Err(Error::io("lock", &path)(error))
+            }
+            _ => Ok(file),
+        }
     }
-    if !flags.is_empty() {
-        // A setting of the target and not the environment variable, which would replace the
-        // workspace's own flags instead of adding to them.
-        let list: toml::Value = flags.into();
-        command
-            .arg("--config")
-            .arg(format!("target.{}.rustflags={list}", settings.target));
+
+    /// Copies a binary to where it is kept and computes its hash.
+    fn keep(&self, name: &str, number: usize, built: &Path) -> Result<Build> {
+        let mut folder = self.kept.join(name);
+        if number > 0 {
+            folder.push(format!("build-{number}"));
+        }
+        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        let binary = folder.join(&self.program.bin);
+        fs::copy(built, &binary).map_err(Error::io("write", &binary))?;
+        let bytes = fs::read(&binary).map_err(Error::io("read", &binary))?;
+        Ok(Build {
+            binary,
+            sha256: sha256(&bytes),
+            binary_bytes: bytes.len() as u64,
+        })
     }
+
+    /// Runs `cargo build` and finds the executable that its messages name.
+    fn cargo_build(&self, name: &str, settings: &Variant, number: usize) -> Result<Built> {
+        let failed = |message: String| Error::Build {
+            variant: name.into(),
+            message,
+        };
+        let Program {
+            package,
+            bin,
+            profile,
+        } = self.program;
+        let mut command = toolchain::tool("cargo", settings.toolchain.as_deref(), self.workspace);
+        command.args(["build", "--message-format", "json-render-diagnostics"]);
+        command.args(["--package", package, "--bin", bin]);
+        command.args(["--profile", profile, "--target", &settings.target]);
+        command.args(is_quiet().then_some("--quiet"));
+        if let Some(allocator) = &settings.allocator {
+            command.args(["--features", allocator]);
+        }
+        let mut flags = settings.rustflags.clone();
+        match settings.link {
+            Some(Link::Static) => flags.push("-Ctarget-feature=+crt-static".into()),
+            Some(Link::Dynamic) => flags.push("-Ctarget-feature=-crt-static".into()),
+            None => {}
+        }
+        if self.builds > 1 {
+            flags.extend(shuffled_layout(self.workspace, settings, number));
+            // A folder for each layout: cargo would otherwise build everything anew whenever it changes.
+            let folder = self.target_folder.join("duet-layouts");
+            command
+                .arg("--target-dir")
+                .arg(folder.join(number.to_string()));
+        }
+        if !flags.is_empty() {
+            // A setting of the target and not the environment variable, which would replace the
+            // workspace's own flags instead of adding to them.
+            let list: toml::Value = flags.into();
+            command
+                .arg("--config")
+                .arg(format!("target.{}.rustflags={list}", settings.target));
+        }
+        run_cargo(command, self.program).map_err(failed)
+    }
+}
+
+/// What cargo built.
+#[derive(Debug)]
+struct Built {
+    executable: PathBuf,
+    /// Whether everything was compiled now and nothing taken from an earlier build.
+    from_scratch: bool,
+}
+
+/// Says which builds of a variant came out the same: they are one sample of layout and not two.
+fn warn_of_equal(variant: &PlannedVariant) {
+    let others = variant.more_builds.iter().map(|build| &build.sha256);
+    let hashes: Vec<&String> = std::iter::once(&variant.sha256).chain(others).collect();
+    for (number, hash) in hashes.iter().enumerate() {
+        if let Some(same) = hashes[..number].iter().position(|other| other == hash) {
+            say(format_args!(
+                "  builds {same} and {number} of {} are equal byte for byte: together they count as one layout",
+                variant.name
+            ));
+        }
+    }
+}
+
+/// Compiler flags that put the functions of the program and of all that is linked into it into a random
+/// order, the same for each number.
+///
+/// The order of the functions decides which share cache sets and branch predictor entries, and how loops
+/// lie in their cache lines. Only LLD can shuffle the sections of a single object, which is what is left
+/// after link-time optimisation. The toolchains of rustup bring it along; where there is none, the C
+/// compiler is asked for the system's.
+fn shuffled_layout(workspace: &Path, settings: &Variant, number: usize) -> Vec<String> {
+    let mut flags = Vec::new();
+    let mut rustc = toolchain::tool("rustc", settings.toolchain.as_deref(), workspace);
+    if let Ok(output) = rustc.args(["--print", "target-libdir"]).output() {
+        let libraries = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        let wrapper = Path::new(&libraries).with_file_name("bin").join("gcc-ld");
+        if wrapper.join("ld.lld").is_file() {
+            flags.push(format!("-Clink-arg=-B{}", wrapper.display()));
+        }
+    }
+    flags.push("-Clink-arg=-fuse-ld=lld".into());
+    // 0 would mean an order that differs from link to link.
+    flags.push(format!(
+        "-Clink-arg=-Wl,--shuffle-sections=.text*={}",
+        number + 1
+    ));
+    flags
+}
+
+/// Measures how long the binaries take from start to end when they only print what they are: the starts
+/// of the variants take turns.
+pub fn time_starts(variants: &mut [PlannedVariant]) {
+    let mut times = vec![Vec::new(); variants.len()];
+    let deadline = Instant::now() + LONGEST_STARTS;
+    for _ in 0..STARTS {
+        for (variant, times) in variants.iter().zip(&mut times) {
+            let mut command = identity_command(&variant.settings, &variant.binary);
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            let started = Instant::now();
+            if command.status().is_ok_and(|status| status.success()) {
+                times.push(started.elapsed().as_nanos() as u64);
+            }
+        }
+        if Instant::now() > deadline {
+            break;
+        }
+    }
+    for (variant, times) in variants.iter_mut().zip(times) {
+        variant.startup_ns = (!times.is_empty()).then_some(times);
+    }
+}
+
+/// SHA-256, hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn run_cargo(mut command: Command, program: &Program) -> std::result::Result<Built, String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command
         .spawn()
-        .map_err(|error| failed(format!("cargo cannot be run: {error}")))?;
+        .map_err(|error| format!("cargo cannot be run: {error}"))?;
     let stdout = child.stdout.take().expect("standard output was piped");
     let mut executable = None;
+    let mut from_scratch = true;
     for message in Message::parse_stream(BufReader::new(stdout)) {
-        let message = message.map_err(|error| failed(format!("cargo's messages: {error}")))?;
-        if let Message::CompilerArtifact(artifact) = message
-            && artifact.target.name == program.bin
-            && let Some(path) = artifact.executable
-        {
-            executable = Some(path.into_std_path_buf());
+        let message = message.map_err(|error| format!("cargo's messages: {error}"))?;
+        if let Message::CompilerArtifact(artifact) = message {
+            from_scratch &= !artifact.fresh;
+            if artifact.target.name == program.bin
+                && let Some(path) = artifact.executable
+            {
+                executable = Some(path.into_std_path_buf());
+            }
         }
     }
     let status = child
         .wait()
-        .map_err(|error| failed(format!("waiting for cargo: {error}")))?;
+        .map_err(|error| format!("waiting for cargo: {error}"))?;
     if !status.success() {
-        return Err(failed(format!(
+        return Err(format!(
             "cargo build failed ({status}), its message is above"
-        )));
+        ));
     }
-    executable.ok_or_else(|| {
-        failed(format!(
+    let executable = executable.ok_or_else(|| {
+        format!(
             "cargo built no binary `{}` in package `{}`",
             program.bin, program.package
-        ))
+        )
+    })?;
+    Ok(Built {
+        executable,
+        from_scratch,
     })
+}
+
+/// The command that makes a binary say what it is.
+fn identity_command(settings: &Variant, binary: &Path) -> Command {
+    let mut command = process::command(settings, binary, &["identity".into(), "--json".into()]);
+    command.stdin(Stdio::null());
+    command
 }
 
 /// Runs the variant's binary with `identity --json` and reads its answer.
@@ -120,8 +293,8 @@ fn identity_of(name: &str, settings: &Variant, binary: &Path) -> Result<Identity
         variant: name.into(),
         message,
     };
-    let mut command = process::command(settings, binary, &["identity".into(), "--json".into()]);
-    let output = command.stdin(Stdio::null()).output().map_err(|error| {
+    let mut command = identity_command(settings, binary);
+    let output = command.output().map_err(|error| {
         refused(format!(
             "{} cannot be run: {error}",
             process::show(&command)

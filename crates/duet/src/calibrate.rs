@@ -55,6 +55,7 @@ fn calibrate_case(
         iterations_per_turn: 1,
         warmup_turns: 1,
         turns: 1,
+        blocks: None,
         calibrated_seconds: 0.0,
         setup_seconds: 0.0,
         timeout_seconds: case.timeout_seconds,
@@ -63,7 +64,7 @@ fn calibrate_case(
         analysis: case.analysis.clone(),
         expect: case.expect.clone(),
     };
-    let command = paced_command(plan, &planned, 0, &environment);
+    let command = paced_command(plan, &planned, (0, 0), &environment);
     let (setup, iteration) = time_one(
         command,
         Duration::from_secs(case.timeout_seconds),

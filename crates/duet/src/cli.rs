@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -9,11 +10,12 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use crate::analysis::{RunResult, analyse};
 use crate::error::{Error, Result};
 use crate::machine::Machine;
-use crate::plan::{PLAN_SCHEMA, Plan};
-use crate::results::{self, Results};
-use crate::run::{self, Request};
-use crate::terminal::{self, print, tell};
-use crate::units::parse_share;
+use crate::plan::Plan;
+use crate::results::{self, Loaded, Results};
+use crate::resume::resume;
+use crate::run::{self, Amount, Request};
+use crate::terminal::{self, print, say, tell};
+use crate::units::{parse_duration, parse_share};
 use crate::{doctor, gate, journal, report, verify};
 
 /// Compares builds of a program, interleaved process by process: faster, slower, equivalent?
@@ -59,9 +61,9 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The suite of cases: quick, standard, origin, …
-    #[arg(long, value_name = "NAME", default_value = "quick")]
-    suite: String,
+    /// The suite: quick (the default), standard, origin, …
+    #[arg(long, value_name = "NAME")]
+    suite: Option<String>,
     /// The variants to compare, the reference first
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     variants: Vec<String>,
@@ -69,17 +71,42 @@ struct RunArgs {
     #[arg(long, value_name = "GLOB")]
     cases: Option<String>,
     /// Blocks a case; the suite's number by default
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with_all = ["detect", "budget"])]
     blocks: Option<usize>,
+    /// As many blocks as find this difference, such as 2%, by a pilot
+    #[arg(long, value_name = "SIZE", value_parser = parse_share, conflicts_with = "budget")]
+    detect: Option<f64>,
+    /// As many blocks as fit into this time, such as 20m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    budget: Option<Duration>,
+    /// Builds of each variant, with the functions in different orders
+    #[arg(long, value_name = "N")]
+    builds: Option<usize>,
     /// The seed of the schedule; from the clock by default
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u32>,
     /// The configuration; the nearest duet.toml upwards by default
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Go on with an interrupted run, under its own plan
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "suite", "variants", "cases", "blocks", "detect", "budget", "builds", "seed", "config",
+    ])]
+    resume: Option<PathBuf>,
     /// Print result.json on standard output
     #[arg(long)]
     json: bool,
+}
+
+impl RunArgs {
+    fn amount(&self) -> Amount {
+        match (self.blocks, self.detect, self.budget) {
+            (Some(blocks), _, _) => Amount::Blocks(blocks),
+            (_, Some(effect), _) => Amount::Detect(effect),
+            (_, _, Some(time)) => Amount::Budget(time),
+            _ => Amount::Suite,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -179,15 +206,18 @@ fn refuse_misplaced(matches: &ArgMatches) {
 fn dispatch(command: Command) -> Result<u8> {
     match command {
         Command::Run(args) => {
-            let request = Request {
-                config: args.config,
-                suite: args.suite,
-                variants: args.variants,
-                cases: args.cases,
-                blocks: args.blocks,
-                seed: args.seed,
+            let (plan, result, results) = match &args.resume {
+                Some(folder) => resume(folder)?,
+                None => run::run(&Request {
+                    amount: args.amount(),
+                    config: args.config,
+                    suite: args.suite,
+                    variants: args.variants,
+                    cases: args.cases,
+                    builds: args.builds,
+                    seed: args.seed,
+                })?,
             };
-            let (plan, result, results) = run::run(&request)?;
             show(&plan, &result, &results, args.json)
         }
         Command::Report(args) => {
@@ -251,21 +281,17 @@ fn pass_gate(args: GateArgs) -> Result<u8> {
 
 /// Reads a results folder and analyses it.
 fn analyse_again(results: &Results) -> Result<(Plan, Machine, RunResult)> {
-    let plan: Plan = results::read_toml(&results.plan())?;
-    if plan.schema != PLAN_SCHEMA {
-        return Err(Error::Config {
-            path: results.plan(),
-            message: format!(
-                "schema {} is not the {PLAN_SCHEMA} that this version reads; use the version that wrote it",
-                plan.schema
-            ),
-        });
-    }
-    let machine: Machine = results::read_json(&results.machine())?;
-    let journal = journal::read(&results.journal())?;
-    if journal.torn {
+    let Loaded {
+        plan,
+        machine,
+        journal,
+    } = results.load()?;
+    if journal::is_being_written(&results.journal()) {
+        say("The run goes on; this is what its journal holds so far.");
+    } else if journal.torn || journal.unfinished > 0 {
         tell(
-            "The last line of the journal is torn, as a kill or a full disk leaves it; it is left out.",
+            "The journal ends in the middle of a block (a torn or missing last line, as a kill or a full disk \
+             leaves it); what follows its last whole block is left out.",
         );
     }
     let result = analyse(&plan, &journal.entries);

@@ -118,7 +118,7 @@ pub enum Link {
 }
 
 /// A program that cases need to have running, such as a database server.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fixture {
     /// Its command; a first word equal to the program's binary means the reference variant's build.

@@ -2,8 +2,8 @@
 //!
 //! A run goes through the modules in this order: [`project`] finds the [`config`], `duet.toml`, [`toolchain`] gets the targets,
 //! [`builds`] builds every variant and asks the binary what it is, [`calibrate`] measures how long an iteration takes,
-//! [`plan`] fixes everything in advance, [`schedule`] gives the random balanced orders, [`block`] runs
-//! fresh processes ([`process`]) that take turns, [`journal`] keeps what they report, [`analysis`] turns it into
+//! [`plan`] fixes everything in advance ([`pilot`] and [`budget`] help where asked to), [`schedule`] gives the random balanced orders, [`block`] runs
+//! fresh processes ([`process`]) that take turns, as [`measure`] and [`resume`] tell it to, [`journal`] keeps what they report, [`analysis`] turns it into
 //! comparisons with the procedures of [`stats`], and [`report`] shows them.
 //!
 //! [`verify`] tests all of that as an instrument is tested.
@@ -12,6 +12,7 @@
 
 pub mod analysis;
 pub mod block;
+pub mod budget;
 pub mod builds;
 pub mod calibrate;
 pub mod cli;
@@ -22,17 +23,22 @@ pub mod fixture;
 pub mod gate;
 pub mod journal;
 pub mod machine;
+pub mod measure;
+pub mod pilot;
 pub mod plan;
 pub mod process;
 mod progress;
 pub mod project;
 pub mod report;
 pub mod results;
+pub mod resume;
 pub mod run;
 pub mod schedule;
 pub mod stage;
 pub mod stats;
 mod terminal;
+#[cfg(test)]
+mod testing;
 pub mod toolchain;
 pub mod units;
 pub mod verify;

@@ -13,6 +13,9 @@ use crate::doctor::Setting;
 use crate::plan::PlannedVariant;
 use crate::toolchain;
 
+/// The version of `machine.json`.
+pub const MACHINE_SCHEMA: u32 = 1;
+
 /// The environment variable with which a machine is given a name.
 const NAME: &str = "DUET_MACHINE";
 
@@ -74,7 +77,7 @@ impl Machine {
         let setting = Setting::read(&host);
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         Self {
-            schema: 1,
+            schema: MACHINE_SCHEMA,
             id: fingerprint(&text("/etc/machine-id"), &host),
             name: std::env::var_os(NAME)
                 .map(|name| name.to_string_lossy().trim().to_string())

@@ -1,12 +1,13 @@
 //! The plan: everything that is decided before the first block, and written down then.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use probe::Identity;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Variant;
+use crate::config::{Fixture, Variant};
+use crate::pilot::Pilot;
 use crate::schedule::{balanced_orders, generator};
 
 /// The version of `plan.toml`.
@@ -28,6 +29,16 @@ pub struct Plan {
     pub blocks: usize,
     /// The margin of equivalence as a ratio minus one.
     pub margin: f64,
+    /// Builds of each variant, which differ in the order of their functions; block b runs build b modulo
+    /// this number.
+    #[serde(default = "one")]
+    pub builds: usize,
+    /// What was to be found, and the pilot that the number of blocks comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pilot: Option<Pilot>,
+    /// What has to stand around the processes, so that an interrupted run can go on.
+    #[serde(default)]
+    pub surroundings: Surroundings,
     /// The variants, the reference first.
     pub variants: Vec<PlannedVariant>,
     /// The cases in the order of the configuration.
@@ -36,6 +47,23 @@ pub struct Plan {
     /// Cases that were chosen and cannot be run.
     #[serde(default)]
     pub not_run: Vec<NotRun>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// What has to stand around the processes of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Surroundings {
+    /// The folder that fixtures are started in.
+    pub workspace: PathBuf,
+    /// The name of the program's binary, which stands for the reference in a fixture's command.
+    pub program: String,
+    /// The fixtures that cases need, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fixtures: BTreeMap<String, Fixture>,
 }
 
 /// A variant, built and asked what it is.
@@ -50,10 +78,32 @@ pub struct PlannedVariant {
     pub sha256: String,
     /// Its size in bytes, debug line tables included.
     pub binary_bytes: u64,
+    /// Seconds that building it took; absent where cargo had some of it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_seconds: Option<f64>,
+    /// Wall time of starts that only print what the binary is, nanoseconds; the starts of the variants
+    /// took turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup_ns: Option<Vec<u64>>,
+    /// The builds after the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_builds: Vec<Build>,
     /// What the running binary says of itself.
     pub identity: Identity,
     /// How it is built and run.
     pub settings: Variant,
+}
+
+/// A further build of a variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// The binary that is run.
+    pub binary: PathBuf,
+    /// SHA-256 of the binary, hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub binary_bytes: u64,
 }
 
 /// A case with the length of its blocks.
@@ -72,6 +122,9 @@ pub struct PlannedCase {
     pub warmup_turns: usize,
     /// Turns measured in each process.
     pub turns: usize,
+    /// Blocks of this case, where the pilot chose them for each; the plan's number where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<usize>,
     /// Seconds of one iteration when the case was calibrated, for the time estimate only.
     pub calibrated_seconds: f64,
     /// Seconds from the start of a process until it was ready, and from its last turn until it had ended,
@@ -161,6 +214,57 @@ impl Turns {
 }
 
 impl Plan {
+    /// Checks what the types do not say, for plans that are read back.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        if !(2..=8).contains(&self.variants.len()) {
+            return Err(format!(
+                "a plan has 2 to 8 variants, not {}",
+                self.variants.len()
+            ));
+        }
+        if self.blocks == 0 || self.cases.iter().any(|case| case.blocks == Some(0)) {
+            return Err("a plan has at least 1 block a case".into());
+        }
+        if !(self.margin > 0.0 && self.margin < 1.0) {
+            return Err(format!("margin = {} must lie between 0 and 1", self.margin));
+        }
+        let builds = |variant: &PlannedVariant| 1 + variant.more_builds.len();
+        match self.variants.iter().find(|v| builds(v) != self.builds) {
+            None => Ok(()),
+            Some(variant) => Err(format!(
+                "builds = {}, but variant `{}` has {}",
+                self.builds,
+                variant.name,
+                builds(variant)
+            )),
+        }
+    }
+
+    /// The binary of a variant's build.
+    ///
+    /// # Panics
+    /// For a variant or build that the plan does not have.
+    pub fn binary(&self, variant: usize, build: usize) -> &Path {
+        let variant = &self.variants[variant];
+        match build.checked_sub(1) {
+            None => &variant.binary,
+            Some(further) => &variant.more_builds[further].binary,
+        }
+    }
+
+    /// The build that a block runs, of every variant: the blocks are spread over the builds evenly.
+    pub fn build_of_block(&self, block: usize) -> usize {
+        block % self.builds.max(1)
+    }
+
+    /// The blocks of a case.
+    pub fn blocks_of(&self, case: &PlannedCase) -> usize {
+        case.blocks.unwrap_or(self.blocks)
+    }
+
     /// The order in which the variants of a case are started in a block.
     pub fn start_order(&self, case: &str, block: usize) -> Vec<usize> {
         let mut rng = generator(self.seed.into(), &["start", case]);
@@ -187,6 +291,31 @@ impl Plan {
         order
     }
 
+    /// Every block of the run in the order in which they are run: a case's index and the block's number.
+    ///
+    /// A round has at most one block of each case, in random order. The blocks of a case that has fewer
+    /// than others are spread evenly over the rounds.
+    pub fn sequence(&self) -> Vec<(usize, usize)> {
+        let blocks: Vec<usize> = self.cases.iter().map(|case| self.blocks_of(case)).collect();
+        let rounds = blocks.iter().copied().max().unwrap_or(0);
+        let mut next = vec![0; blocks.len()];
+        let mut sequence = Vec::with_capacity(blocks.iter().sum());
+        for round in 0..rounds {
+            for case in self.case_order(round) {
+                if next[case] < blocks[case] && next[case] * rounds / blocks[case] == round {
+                    sequence.push((case, next[case]));
+                    next[case] += 1;
+                }
+            }
+        }
+        sequence
+    }
+
+    /// The comparisons of the run: one per case and variant other than the reference.
+    pub fn comparisons(&self) -> usize {
+        self.cases.len() * self.variants.len().saturating_sub(1)
+    }
+
     /// Bytes of environment padding of a process: 0 to 4095, because the size of the environment
     /// shifts the stack, and with it alignment.
     pub fn padding_bytes(&self, case: &str, block: usize, attempt: usize, variant: usize) -> usize {
@@ -196,11 +325,11 @@ impl Plan {
         (generator(self.seed.into(), &purpose).next_u64() % 4096) as usize
     }
 
-    /// Seconds that the blocks of a case take, as far as its calibration tells.
-    pub fn estimated_seconds(&self, case: &PlannedCase) -> f64 {
+    /// Seconds that a block of a case takes, as far as its calibration tells.
+    pub fn block_seconds(&self, case: &PlannedCase) -> f64 {
         let turns = (case.warmup_turns + case.turns) as f64;
         let work = turns * case.iterations_per_turn as f64 * case.calibrated_seconds;
-        (self.blocks * self.variants.len()) as f64 * (case.setup_seconds + work)
+        self.variants.len() as f64 * (case.setup_seconds + work)
     }
 }
 

@@ -1,13 +1,16 @@
 //! The results folder of a run.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::journal;
+use crate::machine::{MACHINE_SCHEMA, Machine};
+use crate::plan::{PLAN_SCHEMA, Plan};
 
 /// The folder `target/duet/<date>-<suite>/` and the files in it.
 #[derive(Debug, Clone)]
@@ -73,14 +76,132 @@ impl Results {
     pub fn report(&self) -> PathBuf {
         self.folder.join("report.md")
     }
+
+    /// `report.html`.
+    pub fn html(&self) -> PathBuf {
+        self.folder.join("report.html")
+    }
+
+    /// `samples.csv`.
+    pub fn samples(&self) -> PathBuf {
+        self.folder.join("samples.csv")
+    }
+
+    /// Reads everything that a run writes before its first block and while it goes on.
+    ///
+    /// # Errors
+    /// A folder that is not that of a run, or whose run was interrupted before its plan was complete; files of
+    /// a newer version; a journal that does not belong to the plan.
+    pub fn load(&self) -> Result<Loaded> {
+        let plan = self.read_plan()?;
+        Ok(Loaded {
+            machine: self.read_machine()?,
+            journal: journal::read_planned(&self.journal(), &plan)?,
+            plan,
+        })
+    }
+
+    /// Reads `plan.toml`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn read_plan(&self) -> Result<Plan> {
+        let path = self.plan();
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(self.no_plan()),
+            text => text.map_err(Error::io("read", &path))?,
+        };
+        let wrong = |message: String| Error::Config {
+            path: path.clone(),
+            message,
+        };
+        // The version first: the fields of a newer one are not mistakes.
+        let version: Version = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        version.check(PLAN_SCHEMA).map_err(wrong)?;
+        let plan: Plan = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        plan.check().map_err(wrong)?;
+        Ok(plan)
+    }
+
+    /// Reads `machine.json`.
+    ///
+    /// # Errors
+    /// A file that is missing, of a newer version, or of another form.
+    pub fn read_machine(&self) -> Result<Machine> {
+        let path = self.machine();
+        let wrong = |message| Error::Config {
+            path: path.clone(),
+            message,
+        };
+        let version: Version = read_json(&path)?;
+        version.check(MACHINE_SCHEMA).map_err(wrong)?;
+        read_json(&path)
+    }
+
+    /// Why there is no plan, and what to do.
+    fn no_plan(&self) -> Error {
+        let folder = self.folder.display();
+        Error::Usage(if !self.folder.is_dir() {
+            format!("there is no folder {folder}; results are under target/duet/<date>-<suite>")
+        } else if self.journal().exists() {
+            format!(
+                "{folder} has no plan.toml: its run was interrupted before the plan was complete, or is not \
+                 that far yet. Nothing was measured; start a new run"
+            )
+        } else {
+            format!("{folder} has no plan.toml: it is not the results folder of a run")
+        })
+    }
 }
 
-/// Writes a text file.
+/// What a results folder holds.
+#[derive(Debug)]
+pub struct Loaded {
+    /// `plan.toml`.
+    pub plan: Plan,
+    /// `machine.json`.
+    pub machine: Machine,
+    /// `journal.jsonl`.
+    pub journal: journal::Read,
+}
+
+/// The version of a file, whatever else it holds.
+#[derive(Deserialize)]
+struct Version {
+    schema: u32,
+}
+
+impl Version {
+    fn check(&self, known: u32) -> std::result::Result<(), String> {
+        match self.schema {
+            schema if schema == known => Ok(()),
+            schema => Err(format!(
+                "schema {schema} is not the {known} that this version reads; use the version of duet that \
+                 wrote it"
+            )),
+        }
+    }
+}
+
+/// Writes a text file whole or not at all: a kill or a full disk leaves what was there before.
 ///
 /// # Errors
 /// A file that cannot be written.
 pub fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).map_err(Error::io("write", path))
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    let unfinished = PathBuf::from(unfinished);
+    let written = File::create(&unfinished).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written
+        .and_then(|()| fs::rename(&unfinished, path))
+        .map_err(|error| {
+            // What cannot be taken away does no harm.
+            let _ = fs::remove_file(&unfinished);
+            Error::io("write", path)(error)
+        })
 }
 
 /// Data as indented JSON with a final newline.
@@ -91,18 +212,6 @@ pub fn to_json<T: Serialize>(path: &Path, data: &T) -> Result<String> {
     let text = serde_json::to_string_pretty(data)
         .map_err(|error| Error::io("write", path)(error.into()))?;
     Ok(text + "\n")
-}
-
-/// Reads a TOML file.
-///
-/// # Errors
-/// A file that cannot be read or has another form.
-pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
-    toml::from_str(&text).map_err(|error| Error::Config {
-        path: path.to_path_buf(),
-        message: error.to_string(),
-    })
 }
 
 /// Reads a JSON file.

@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use wildmatch::WildMatch;
 
 use crate::analysis::{RunResult, analyse};
-use crate::block::{Block, Outcome};
-use crate::builds;
+use crate::budget;
+use crate::builds::{self, Workshop};
 use crate::calibrate::calibrate;
-use crate::config::{Case, Config, Variant};
+use crate::config::{Case, Config, Suite, Variant};
 use crate::error::{Error, Result};
-use crate::journal::{BlockEntry, Entry, Journal};
+use crate::journal::Journal;
 use crate::machine::Machine;
-use crate::plan::{PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant};
-use crate::progress::{Progress, so_far};
+use crate::measure::{Purpose, measure};
+use crate::pilot;
+use crate::plan::{PLAN_SCHEMA, Plan, PlannedVariant, Surroundings};
 use crate::project::Project;
 use crate::report;
 use crate::results::{self, Results};
@@ -30,20 +31,36 @@ use crate::toolchain;
 pub struct Request {
     /// The configuration file; `duet.toml` of this folder or the nearest above it where absent, or else the built-in one.
     pub config: Option<PathBuf>,
-    /// The suite.
-    pub suite: String,
+    /// The suite; `quick` where absent, or what the budget allows.
+    pub suite: Option<String>,
     /// The variants, the reference first.
     pub variants: Vec<String>,
     /// A glob over the cases' ids.
     pub cases: Option<String>,
-    /// Blocks a case.
-    pub blocks: Option<usize>,
+    /// What decides the number of blocks.
+    pub amount: Amount,
+    /// Builds of each variant; one where absent.
+    pub builds: Option<usize>,
     /// The seed of the schedule.
     pub seed: Option<u32>,
 }
 
-/// Blocks that a case may lose, replacement included, before it is given up.
-const LOST_BLOCKS_ALLOWED: usize = 2;
+/// What decides the number of blocks a case.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Amount {
+    /// The suite.
+    #[default]
+    Suite,
+    /// The user.
+    Blocks(usize),
+    /// A pilot: as many as find this difference, a ratio minus one, in 80 % of runs.
+    Detect(f64),
+    /// The time that measuring may take, builds not included.
+    Budget(Duration),
+}
+
+/// The most builds of a variant.
+const MOST_BUILDS: usize = 16;
 
 /// Runs a comparison and writes its results folder.
 ///
@@ -53,69 +70,209 @@ const LOST_BLOCKS_ALLOWED: usize = 2;
 pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let project = Project::find(request.config.as_deref())?;
     let (config, workspace) = (&project.config, &project.folder);
-    let suite = config.suite(&request.suite)?;
     let chosen = config.variants(&request.variants)?;
-    let cases = choose_cases(config, request)?;
-    if request.blocks == Some(0) {
-        return Err(Error::Usage("--blocks must be at least 1".into()));
-    }
+    let suites = suites(config, request)?;
+    let builds = builds_of(config, request, &suites)?;
 
     let interrupted = catch_signals()?;
     toolchain::ensure_targets(workspace, &chosen)?;
     let created = now();
-    let name = format!(
-        "{}-{}",
-        created.replace(':', "").trim_end_matches('Z'),
-        request.suite
-    );
+    let name = match suites.as_slice() {
+        [suite] => &suite.name,
+        _ => "budget",
+    };
+    let name = format!("{}-{name}", created.replace(':', "").trim_end_matches('Z'));
     let results = Results::create(&project.target.join("duet"), &name)?;
-    let variants = build(
-        config,
+    let workshop = Workshop {
         workspace,
-        &results.binaries(),
-        &chosen,
-        &interrupted,
-    )
-    .inspect_err(|_| results.discard())?;
+        target_folder: &project.target,
+        kept: &results.binaries(),
+        program: &config.program,
+        builds,
+    };
+    let prepare = || -> Result<(Plan, Journal, Stage)> {
+        let variants = build(workshop, &chosen, &interrupted)?;
+        let mut stage = Stage {
+            surroundings: Surroundings {
+                workspace: workspace.clone(),
+                program: config.program.bin.clone(),
+                fixtures: config.fixture.clone(),
+            },
+            reference: variants[0].binary.clone(),
+            fixtures: BTreeMap::new(),
+            interrupted: &interrupted,
+        };
+        // Before the plan: the journal takes the pilot, and its lock keeps a second run away.
+        let mut journal = Journal::create(&results.journal())?;
+        let draft = Plan {
+            schema: PLAN_SCHEMA,
+            created,
+            suite: String::new(),
+            seed: request.seed.unwrap_or_else(seed_from_clock),
+            blocks: 0,
+            margin: config.margin,
+            builds,
+            pilot: None,
+            surroundings: stage.surroundings.clone(),
+            variants,
+            cases: Vec::new(),
+            not_run: Vec::new(),
+        };
+        let plan = complete(draft, request, &suites, &mut journal, &mut stage)?;
+        Ok((plan, journal, stage))
+    };
+    let (plan, mut journal, mut stage) = prepare().inspect_err(|_| results.discard())?;
 
-    let mut plan = Plan {
-        schema: PLAN_SCHEMA,
-        created,
-        suite: request.suite.clone(),
-        seed: request.seed.unwrap_or_else(seed_from_clock),
-        blocks: request.blocks.unwrap_or(suite.blocks),
-        margin: config.margin,
-        variants,
-        cases: Vec::new(),
-        not_run: Vec::new(),
-    };
-    let mut stage = Stage {
-        config,
-        workspace,
-        reference: plan.variants[0].binary.clone(),
-        fixtures: BTreeMap::new(),
-        interrupted: &interrupted,
-    };
-    calibrate(&mut plan, &cases, suite, &mut stage)?;
-    let text = toml::to_string(&plan)
-        .map_err(|error| Error::io("write", &results.plan())(std::io::Error::other(error)))?;
-    results::write(&results.plan(), &text)?;
     let machine = Machine::look(workspace).with_variants(&plan.variants);
     results::write(
         &results.machine(),
         &results::to_json(&results.machine(), &machine)?,
     )?;
-    let entries = run_blocks(&plan, &results, &mut stage)?;
+    // The plan comes last: where it is, everything is that an interrupted run needs to go on.
+    let text = toml::to_string(&plan)
+        .map_err(|error| Error::io("write", &results.plan())(std::io::Error::other(error)))?;
+    results::write(&results.plan(), &text)?;
+    let mut entries = Vec::new();
+    let purpose = Purpose::Verdict(&results.folder);
+    measure(&plan, purpose, &mut stage, &mut entries, |block| {
+        journal.append(block)
+    })?;
     drop(stage);
     let result = analyse(&plan, &entries);
     report::write(&plan, &machine, &result, &results)?;
     Ok((plan, result, results))
 }
 
+/// A suite that may be run, with those of its cases that were asked for.
+#[derive(Debug)]
+struct ChosenSuite {
+    name: String,
+    settings: Suite,
+    cases: Vec<Case>,
+}
+
+/// The suite that was asked for. With a budget and no suite: those to choose from, the largest first.
+fn suites(config: &Config, request: &Request) -> Result<Vec<ChosenSuite>> {
+    let names: Vec<&str> = match (&request.suite, request.amount) {
+        (Some(name), _) => vec![name],
+        (None, Amount::Budget(_)) => budget::SUITES.to_vec(),
+        (None, _) => vec!["quick"],
+    };
+    let mut suites = Vec::new();
+    let mut failure = None;
+    for name in names {
+        let settings = config.suite(name)?;
+        match choose_cases(config, name, request.cases.as_deref()) {
+            Ok(cases) => suites.push(ChosenSuite {
+                name: name.into(),
+                settings,
+                cases,
+            }),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) if suites.is_empty() => Err(error),
+        _ => Ok(suites),
+    }
+}
+
+/// The builds of each variant, checked against the blocks as far as these are known already.
+fn builds_of(config: &Config, request: &Request, suites: &[ChosenSuite]) -> Result<usize> {
+    let builds = request.builds.unwrap_or(1);
+    if !(1..=MOST_BUILDS).contains(&builds) {
+        return Err(Error::Usage(format!(
+            "--builds takes 1 to {MOST_BUILDS}, not {builds}"
+        )));
+    }
+    let blocks = match request.amount {
+        Amount::Blocks(0) => return Err(Error::Usage("--blocks must be at least 1".into())),
+        Amount::Blocks(blocks) => blocks,
+        Amount::Suite => config.suite(&suites[0].name)?.blocks,
+        // Both plan at least as many blocks as builds.
+        Amount::Detect(_) | Amount::Budget(_) => return Ok(builds),
+    };
+    if blocks < builds {
+        return Err(Error::Usage(format!(
+            "{blocks} blocks cannot be spread over {builds} builds; ask for --blocks {} or more",
+            builds * 2
+        )));
+    }
+    if blocks % builds != 0 {
+        say(format_args!(
+            "{blocks} blocks are no multiple of {builds} builds: some builds have one block more than others."
+        ));
+    }
+    Ok(builds)
+}
+
+/// Calibrates the cases and decides the number of blocks.
+fn complete(
+    draft: Plan,
+    request: &Request,
+    suites: &[ChosenSuite],
+    journal: &mut Journal,
+    stage: &mut Stage,
+) -> Result<Plan> {
+    let started = Instant::now();
+    let (last, others) = suites.split_last().expect("there is at least one suite");
+    for suite in others.iter().chain([last]) {
+        let mut plan = Plan {
+            suite: suite.name.clone(),
+            blocks: suite.settings.blocks,
+            ..draft.clone()
+        };
+        let is_last = suite.name == last.name;
+        if let Amount::Budget(budget) = request.amount
+            && !is_last
+            && !budget::may_fit(
+                budget,
+                suite.cases.len() * plan.variants.len(),
+                suite.settings,
+            )
+        {
+            continue;
+        }
+        calibrate(&mut plan, &suite.cases, suite.settings, stage)?;
+        match request.amount {
+            Amount::Suite => {}
+            Amount::Blocks(blocks) => plan.blocks = blocks,
+            Amount::Detect(effect) => pilot::plan_blocks(&mut plan, effect, journal, stage)?,
+            Amount::Budget(budget) => {
+                let left = budget.saturating_sub(started.elapsed());
+                match budget::plan_blocks(&mut plan, left) {
+                    Err(_) if !is_last => continue,
+                    Err(message) => return Err(Error::Usage(message)),
+                    Ok(()) if !is_last && plan.blocks < suite.settings.blocks => continue,
+                    Ok(()) => budget::explain(&plan, budget),
+                }
+            }
+        }
+        warn_of_few(&plan);
+        return Ok(plan);
+    }
+    unreachable!("the last suite is always taken or refused")
+}
+
+/// Says what so few blocks cannot say.
+fn warn_of_few(plan: &Plan) {
+    let cannot = match plan.blocks {
+        _ if plan.cases.is_empty() => return,
+        1 => "has no interval: no verdict is possible, and nothing tells chance from difference",
+        2..5 => "have no interval of 90 or 95 %: no verdict is possible",
+        5 => "have no interval of 95 %: nothing can be called faster or slower",
+        _ => return,
+    };
+    let noun = if plan.blocks == 1 { "block" } else { "blocks" };
+    say(format_args!(
+        "{} {noun} a case {cannot}. A verdict takes 6.",
+        plan.blocks
+    ));
+}
+
 /// The cases of the suite that the glob lets through.
-fn choose_cases(config: &Config, request: &Request) -> Result<Vec<Case>> {
-    let glob = request.cases.as_deref().map(WildMatch::new);
-    let suite = &request.suite;
+fn choose_cases(config: &Config, suite: &str, wanted: Option<&str>) -> Result<Vec<Case>> {
+    let glob = wanted.map(WildMatch::new);
     let of_suite: Vec<&Case> = config
         .cases
         .iter()
@@ -134,7 +291,7 @@ fn choose_cases(config: &Config, request: &Request) -> Result<Vec<Case>> {
             .iter()
             .map(|case| case.id.get_ref().as_str())
             .collect();
-        return Err(Error::Usage(match &request.cases {
+        return Err(Error::Usage(match wanted {
             Some(glob) => format!(
                 "no case of the suite `{suite}` matches `{glob}`; it has: {}",
                 ids.join(", ")
@@ -160,9 +317,7 @@ pub(crate) fn catch_signals() -> Result<Arc<AtomicBool>> {
 }
 
 fn build(
-    config: &Config,
-    workspace: &Path,
-    folder: &Path,
+    workshop: Workshop,
     chosen: &[(String, Variant)],
     interrupted: &AtomicBool,
 ) -> Result<Vec<PlannedVariant>> {
@@ -170,7 +325,7 @@ fn build(
     for (name, settings) in chosen {
         say(format_args!("Building {name} ({})", settings.target));
         let started = Instant::now();
-        let result = builds::build(workspace, folder, &config.program, name, settings);
+        let result = workshop.build(name, settings);
         if interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted(
                 "interrupted while building; nothing was measured".into(),
@@ -192,6 +347,7 @@ fn build(
         ));
         variants.push(variant);
     }
+    builds::time_starts(&mut variants);
     Ok(variants)
 }
 
@@ -206,128 +362,4 @@ fn seed_from_clock() -> u32 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     (since.as_nanos() ^ u128::from(std::process::id()) << 16) as u32
-}
-
-/// Runs every block of the plan and journals it.
-fn run_blocks(plan: &Plan, results: &Results, stage: &mut Stage) -> Result<Vec<Entry>> {
-    let mut journal = Journal::create(&results.journal())?;
-    if plan.cases.is_empty() {
-        return Ok(Vec::new());
-    }
-    let total = plan.blocks * plan.cases.len();
-    let seconds: f64 = plan
-        .cases
-        .iter()
-        .map(|case| plan.estimated_seconds(case))
-        .sum();
-    say(format_args!(
-        "Measuring {} cases × {} blocks × {} variants, about {}; results in {}",
-        plan.cases.len(),
-        plan.blocks,
-        plan.variants.len(),
-        duration(seconds),
-        results.folder.display()
-    ));
-    let progress = Progress::new("blocks", total, seconds);
-    let mut done = 0;
-    let mut entries = Vec::new();
-    let mut lost = vec![0; plan.cases.len()];
-    for number in 0..plan.blocks {
-        for index in plan.case_order(number) {
-            let case = &plan.cases[index];
-            progress.begin(&case.id);
-            if lost[index] < LOST_BLOCKS_ALLOWED {
-                let Some(written) = run_block(plan, case, number, stage, &mut journal, &progress)?
-                else {
-                    return Err(interruption(results, done, total));
-                };
-                lost[index] += usize::from(!written.iter().any(is_valid_end));
-                if lost[index] == LOST_BLOCKS_ALLOWED {
-                    progress.say(format_args!(
-                        "GIVEN UP {}: too many blocks were dropped",
-                        case.id
-                    ));
-                }
-                entries.extend(written);
-                progress.show(|| so_far(plan, case, &entries));
-            }
-            progress.end(plan.estimated_seconds(case) / plan.blocks as f64);
-            done += 1;
-        }
-        progress.milestone();
-    }
-    progress.finish();
-    Ok(entries)
-}
-
-fn interruption(results: &Results, done: usize, total: usize) -> Error {
-    Error::Interrupted(format!(
-        "interrupted; {done} of {total} blocks are in the journal. See what they say with: \
-         cargo duet report {}",
-        results.folder.display()
-    ))
-}
-
-fn is_valid_end(entry: &Entry) -> bool {
-    matches!(entry, Entry::Block(block) if block.dropped.is_none())
-}
-
-/// Runs a block, and once more if it must be dropped. `None` if the user interrupts it.
-fn run_block(
-    plan: &Plan,
-    case: &PlannedCase,
-    number: usize,
-    stage: &mut Stage,
-    journal: &mut Journal,
-    progress: &Progress,
-) -> Result<Option<Vec<Entry>>> {
-    let mut written = Vec::new();
-    for attempt in 0..2 {
-        let outcome = match stage.environment(&case.needs) {
-            Ok(environment) => {
-                let interrupted = stage.interrupted;
-                Block {
-                    plan,
-                    case,
-                    number,
-                    attempt,
-                    environment: &environment,
-                    interrupted,
-                }
-                .run()
-            }
-            Err(reason) => Some(Outcome {
-                processes: Vec::new(),
-                dropped: Some(reason),
-            }),
-        };
-        let Some(outcome) = outcome else {
-            return Ok(None);
-        };
-        let dropped = outcome.dropped.clone();
-        let mut entries: Vec<Entry> = outcome
-            .processes
-            .into_iter()
-            .map(|entry| Entry::Process(Box::new(entry)))
-            .collect();
-        entries.push(Entry::Block(BlockEntry {
-            case: case.id.clone(),
-            block: number,
-            attempt,
-            ended: now(),
-            dropped: outcome.dropped,
-        }));
-        journal.append(&entries)?;
-        written.extend(entries);
-        match dropped {
-            Some(reason) => {
-                progress.say(format_args!(
-                    "DROPPED block {number} of {}: {reason}",
-                    case.id
-                ));
-            }
-            None => break,
-        }
-    }
-    Ok(Some(written))
 }

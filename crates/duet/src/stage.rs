@@ -1,19 +1,17 @@
 //! What is around the processes of a run.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::fixture::{Environment, RunningFixture};
+use crate::plan::Surroundings;
 
 /// The fixtures that stand and the user's interrupt.
 pub struct Stage<'a> {
-    /// The configuration.
-    pub config: &'a Config,
-    /// The folder of the workspace.
-    pub workspace: &'a Path,
+    /// What may have to stand.
+    pub surroundings: Surroundings,
     /// The reference variant's binary.
     pub reference: PathBuf,
     /// Each fixture that was asked for: running, or why not.
@@ -31,9 +29,13 @@ impl Stage<'_> {
         let mut environment = Environment::new();
         for name in needs {
             let fixture = self.fixtures.entry(name.clone()).or_insert_with(|| {
-                let settings = &self.config.fixture[name];
-                let program = &self.config.program.bin;
-                RunningFixture::start(settings, program, &self.reference, self.workspace)
+                let Surroundings {
+                    workspace,
+                    program,
+                    fixtures,
+                } = &self.surroundings;
+                let settings = fixtures.get(name).ok_or("the plan has no such fixture")?;
+                RunningFixture::start(settings, program, &self.reference, workspace)
             });
             match fixture {
                 Ok(running) => environment.extend(running.environment.clone()),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Variant;
-use crate::plan::{PLAN_SCHEMA, PlannedVariant};
+use crate::plan::{PLAN_SCHEMA, PlannedVariant, Surroundings};
 use probe::{Identity, Observation};
 
 fn variant(name: &str) -> PlannedVariant {
@@ -11,6 +11,9 @@ fn variant(name: &str) -> PlannedVariant {
         binary: "/bin/true".into(),
         sha256: String::new(),
         binary_bytes: 1,
+        build_seconds: None,
+        startup_ns: None,
+        more_builds: Vec::new(),
         identity: Identity::of_this_process("system"),
         settings: Variant::default(),
     }
@@ -24,6 +27,7 @@ fn case(id: &str, interleave: Interleave) -> PlannedCase {
         iterations_per_turn: 2,
         warmup_turns: 1,
         turns: 3,
+        blocks: None,
         calibrated_seconds: 0.001,
         setup_seconds: 0.0,
         timeout_seconds: 1,
@@ -42,6 +46,9 @@ fn plan(blocks: usize, cases: Vec<PlannedCase>) -> Plan {
         seed: 1,
         blocks,
         margin: 0.03,
+        builds: 1,
+        pilot: None,
+        surroundings: Surroundings::default(),
         variants: vec![variant("a"), variant("b")],
         cases,
         not_run: Vec::new(),
@@ -66,6 +73,7 @@ fn process(case: &str, block: usize, variant: &str, wall_ns: &[u64], peak_rss: u
         block,
         attempt: 0,
         variant: variant.into(),
+        build: 0,
         start_position: 0,
         turns: wall_ns.iter().enumerate().map(turn).collect(),
         observation: Some(observation),

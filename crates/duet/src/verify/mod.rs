@@ -1,13 +1,13 @@
 //! `cargo duet verify`: the instrument's own test.
 //!
-//! The quick form puts made-up runs, whose truth is known ([`synthetic`]), through the analysis that gives the
+//! The quick form puts made-up runs, whose truth is known ([`mod@synthetic`]), through the analysis that gives the
 //! verdicts. The full form ([`real`]) adds real processes on this host: copies of one build, injected slowdowns, and
 //! what each way to interleave gives. Each figure has the range in which it must lie ([`check`]).
 
 pub mod check;
 mod clock;
 pub mod laboratory;
-mod noise;
+pub(crate) mod noise;
 pub mod real;
 mod series;
 mod show;
@@ -172,6 +172,7 @@ pub fn verify(request: &Request) -> Result<Verification> {
             let host = real::Bench {
                 config: &project.config,
                 workspace: &project.folder,
+                target_folder: &project.target,
                 folder: &folder.join("verify"),
                 seconds: request.minutes * 60.0,
                 seed: request.seed,

@@ -15,12 +15,12 @@ use super::clock::Clock;
 use super::series::Series;
 use crate::analysis::{Comparison, RatioInterval};
 use crate::block::Block;
-use crate::builds;
+use crate::builds::Workshop;
 use crate::calibrate::calibrate;
 use crate::config::{Case, Config, Suite};
 use crate::error::{Error, Result};
 use crate::fixture::Environment;
-use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant};
+use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant, Surroundings};
 use crate::stage::Stage;
 use crate::stats::{self, Verdict};
 use crate::terminal::{duration, say};
@@ -124,6 +124,8 @@ pub struct Bench<'a> {
     pub config: &'a Config,
     /// The folder of the workspace.
     pub workspace: &'a Path,
+    /// Cargo's target folder.
+    pub target_folder: &'a Path,
     /// Where the binary is kept.
     pub folder: &'a Path,
     /// How long the processes may take, the build not included.
@@ -144,7 +146,14 @@ impl Bench<'_> {
         let (name, settings) = self.config.variants(&[])?.swap_remove(0);
         say(format_args!("Building {name} ({})", settings.target));
         let program = &self.config.program;
-        let built = builds::build(self.workspace, self.folder, program, &name, &settings)?;
+        let workshop = Workshop {
+            workspace: self.workspace,
+            target_folder: self.target_folder,
+            kept: self.folder,
+            program,
+            builds: 1,
+        };
+        let built = workshop.build(&name, &settings)?;
         let plan = self.plan(&built, &cases, suite)?;
         say(format_args!(
             "Real processes: {} cases, {}",
@@ -230,13 +239,19 @@ impl Bench<'_> {
             seed: self.seed as u32,
             blocks: BLOCKS,
             margin: self.config.margin,
+            builds: 1,
+            pilot: None,
+            surroundings: Surroundings {
+                workspace: self.workspace.into(),
+                program: self.config.program.bin.clone(),
+                fixtures: self.config.fixture.clone(),
+            },
             variants: vec![built.clone(), variant(built, "copy", &[])],
             cases: Vec::new(),
             not_run: Vec::new(),
         };
         let mut stage = Stage {
-            config: self.config,
-            workspace: self.workspace,
+            surroundings: plan.surroundings.clone(),
             reference: built.binary.clone(),
             fixtures: BTreeMap::new(),
             interrupted: self.interrupted,

@@ -16,7 +16,7 @@ use crate::stats::{self, Verdict};
 pub struct Repetitions {
     /// A/A comparisons, in sets of [`SET`].
     pub same: usize,
-    /// Suites of [`SUITE`] cases.
+    /// Suites of `SUITE` cases.
     pub suites: usize,
     /// Intervals of each shape of noise at each number of blocks.
     pub coverage: usize,

@@ -1,16 +1,16 @@
 //! The tool from the outside: real builds for both targets, real processes, made-up times.
 
+mod amount;
 mod doctor;
 mod first_time;
 mod gate;
+mod resume;
 mod verify;
 mod workspace;
 
 use std::fs;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use workspace::{Run, case, configuration, duet, finished, run};
+use workspace::{Run, Started, again, case, configuration, duet, finished, run, wait_for_lines};
 
 /// The verdict and ratio of the only comparison.
 fn verdict(run: &Run) -> (String, f64) {
@@ -199,14 +199,20 @@ fn a_binary_that_is_not_what_its_variant_claims_is_refused() {
     no_such_feature.assert(2, &["variant `claim` could not be built"]);
     let forced = "[variant.forced]\ntarget = \"x86_64-unknown-linux-gnu\"\nlink = \"dynamic\"\n\
                   rustflags = [\"-Ctarget-feature=+crt-static\"]\nenv = { X = \"1\" }\n";
-    // The later flag wins, so the claim holds …
-    let holds = run(
-        "holds",
+    // rustc links statically as soon as one flag says so.
+    let contradiction = run(
+        "contradiction",
         &format!("{forced}{}", case("a/b/c", "", "")),
         &["--variants", "gnu,forced"],
     );
-    holds.assert(0, &["equivalent"]);
-    // … but a runner that puts another program in its place is found out.
+    contradiction.assert(
+        2,
+        &[
+            "variant `forced` is refused",
+            "its linkage is static-pie, but the variant claims dynamic",
+        ],
+    );
+    // A runner that puts another program in its place is found out.
     let swapped = "[variant.swapped]\ntarget = \"x86_64-unknown-linux-gnu\"\nrunner = [\"sh\", \"-c\", \"echo '{}'\"]\n";
     let swapped = run(
         "swapped",
@@ -250,61 +256,24 @@ fn an_interrupted_run_keeps_what_it_measured() {
         "interrupted",
         &case("a/b/c", "--behaviour slow --factor 1.1", ""),
     );
-    let mut command = duet(&config, &["run", "--blocks", "10000"]);
-    let mut child = command
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the tool can be started");
-    // The journal's path is known once the measuring begins; wait until it has a few blocks.
-    let folder = config
-        .parent()
-        .expect("a file has a folder")
-        .join("target/duet");
-    let deadline = Instant::now() + Duration::from_secs(120);
-    let results = loop {
-        assert!(Instant::now() < deadline, "no journal came to be");
-        std::thread::sleep(Duration::from_millis(50));
-        let runs = fs::read_dir(&folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path());
-        let this_run = runs.filter(|run| {
-            fs::read_to_string(run.join("plan.toml")).is_ok_and(|plan| plan.contains("10000"))
-        });
-        let mut started = this_run.filter(|run| {
-            let journal = fs::read_to_string(run.join("journal.jsonl")).unwrap_or_default();
-            journal.lines().count() >= 6
-        });
-        if let Some(run) = started.next() {
-            break run;
-        }
-    };
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .expect("kill")
-            .success()
-    );
-    let status = child.wait().expect("it ends");
-    assert_eq!(status.code(), Some(130));
-
-    let mut report = Command::new(env!("CARGO_BIN_EXE_duet"));
-    let report = finished(report.args(["report", "--json"]).arg(&results).output());
-    report.assert(0, &["a/b/c", "+10.0 %"]);
+    let run = Started::new(&mut duet(&config, &["run", "--blocks", "10000"]));
+    let results = run.results.clone();
+    wait_for_lines(&results, 6);
+    again("report", &results).assert(0, &["The run goes on"]);
+    again("resume", &results).assert(2, &["another run is writing", "journal.jsonl"]);
+    run.signal("-INT");
+    run.ended()
+        .assert(130, &["interrupted after", "cargo duet run --resume /"]);
+    again("report", &results).assert(0, &["a/b/c", "+10.0 %"]);
 
     // A kill in the middle of a line: it is left out, and said.
     let journal = results.join("journal.jsonl");
     let mut text = fs::read_to_string(&journal).expect("a journal");
     text.truncate(text.len() - 20);
     fs::write(&journal, &text).expect("a writable file");
-    let mut report = Command::new(env!("CARGO_BIN_EXE_duet"));
-    finished(report.arg("report").arg(&results).output()).assert(0, &["torn"]);
+    again("report", &results).assert(0, &["torn"]);
 
     // A line in the middle that is no entry.
     fs::write(&journal, format!("alien\n{text}")).expect("a writable file");
-    let mut report = Command::new(env!("CARGO_BIN_EXE_duet"));
-    finished(report.arg("report").arg(&results).output()).assert(2, &["journal.jsonl, line 1"]);
+    again("report", &results).assert(2, &["journal.jsonl, line 1"]);
 }

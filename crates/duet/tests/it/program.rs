@@ -39,6 +39,10 @@ fn main() {
     let factor: f64 = if is_musl { value("--factor").parse().unwrap_or(1.0) } else { 1.0 };
     let factor = factor * (1.0 + value("--slowdown").parse().unwrap_or(0.0));
     let base_ns: f64 = value("--iteration-ns").parse().unwrap_or(5e6);
+    // Noise of the whole process, by its padding, which the instrument draws at random.
+    let noise: f64 = value("--noise").parse().unwrap_or(0.0);
+    let padding = std::env::var("DUET_PADDING").map_or(0, |padding| padding.len());
+    let base_ns = base_ns * (1.0 + noise * (padding as f64 / 4096.0 - 0.5));
     let (mut clock, mut turn) = (1_000_000_000, 0);
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();

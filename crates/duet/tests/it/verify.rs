@@ -41,6 +41,7 @@ fn the_full_form_runs_real_processes() {
     let bench = Bench {
         config: &config,
         workspace: &workspace,
+        target_folder: &workspace.join("target"),
         folder: &workspace.join("target/verify-full"),
         seconds: 5.0,
         seed: 1,

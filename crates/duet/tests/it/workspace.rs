@@ -1,9 +1,13 @@
 //! A cargo workspace with the program of `program.rs`, and the tool run in it.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// The variants of every test.
 const VARIANTS: &str = r#"
@@ -131,5 +135,90 @@ pub fn finished(output: std::io::Result<Output>) -> Run {
         code: output.status.code(),
         words: String::from_utf8_lossy(&output.stderr).into_owned(),
         data: String::from_utf8_lossy(&output.stdout).into_owned(),
+    }
+}
+
+/// What the tool does with a results folder once more: `report` or `resume`.
+pub fn again(what: &str, results: &Path) -> Run {
+    finished(again_command(what, results).output())
+}
+
+/// The command of that.
+pub fn again_command(what: &str, results: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
+    match what {
+        "resume" => command.args(["run", "--json", "--resume"]),
+        _ => command.args([what, "--json"]),
+    };
+    command.arg(results).env("NO_COLOR", "1");
+    command
+}
+
+/// Waits until the journal of a run has so many lines.
+#[track_caller]
+pub fn wait_for_lines(results: &Path, lines: usize) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let journal = fs::read_to_string(results.join("journal.jsonl")).unwrap_or_default();
+        if journal.matches('\n').count() >= lines {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the journal does not grow");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A tool that is measuring.
+pub struct Started {
+    child: Child,
+    listener: JoinHandle<String>,
+    /// The results folder that it named.
+    pub results: PathBuf,
+}
+
+impl Started {
+    /// Starts the tool and waits until it says where its results go.
+    pub fn new(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the tool can be started");
+        let stderr = child.stderr.take().expect("it was piped");
+        let (sender, results) = channel();
+        let listener = std::thread::spawn(move || {
+            let mut words = String::new();
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if let Some((_, folder)) = line.split_once("results in ") {
+                    let _ = sender.send(PathBuf::from(folder));
+                }
+                words += &line;
+                words.push('\n');
+            }
+            words
+        });
+        let results = results.recv_timeout(Duration::from_secs(120));
+        Self {
+            child,
+            listener,
+            results: results.expect("the tool measures"),
+        }
+    }
+
+    /// Sends a signal, given as for `kill`.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let kill = Command::new("kill").args([signal, &pid]).status();
+        assert!(kill.expect("there is a kill").success());
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> Run {
+        let status = self.child.wait().expect("it ends");
+        Run {
+            code: status.code(),
+            words: self.listener.join().expect("the listener does not panic"),
+            data: String::new(),
+        }
     }
 }

@@ -1,0 +1,31 @@
+//! What a process can have reported, and what not.
+
+use super::ProcessEntry;
+
+/// Why the process of a block that ended well cannot have run so; `None` if it can.
+///
+/// The instrument checks each turn when it comes. A journal that was copied, edited or written by a broken
+/// disk is checked again when it is read.
+pub fn fault(process: &ProcessEntry) -> Option<String> {
+    let name = &process.variant;
+    if let Some(error) = &process.error {
+        return Some(format!("{name}: {error}"));
+    }
+    if process.observation.is_none() {
+        return Some(format!("{name}: it has no observation"));
+    }
+    let mut before = 0;
+    for (number, turn) in process.turns.iter().enumerate() {
+        if turn.iterations == 0 {
+            return Some(format!("{name}: turn {number} has no iterations"));
+        }
+        if turn.end_ns == turn.start_ns {
+            return Some(format!("{name}: turn {number} took no time"));
+        }
+        if turn.end_ns < turn.start_ns || turn.start_ns < before {
+            return Some(format!("{name}: the clock went back in turn {number}"));
+        }
+        before = turn.end_ns;
+    }
+    None
+}

@@ -1,0 +1,276 @@
+//! The blocks of a plan, run and journaled one after the other, from the start or from where an earlier run
+//! of the same plan was interrupted.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::block::{Block, Outcome};
+use crate::error::{Error, Result};
+use crate::journal::{BlockEntry, Entry};
+use crate::plan::{Plan, PlannedCase};
+use crate::progress::{Progress, so_far};
+use crate::stage::Stage;
+use crate::terminal::{duration, say};
+
+/// Attempts at a block: itself and one replacement.
+const ATTEMPTS: usize = 2;
+
+/// Blocks that a case may lose, replacement included, before it is given up.
+const LOST_BLOCKS_ALLOWED: usize = 2;
+
+/// What blocks are run for; it decides the words that people see.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'a> {
+    /// To learn the noise of the cases, before the plan is complete.
+    Pilot,
+    /// For the verdict. The results folder is named where the run is interrupted.
+    Verdict(&'a Path),
+}
+
+/// Runs the blocks of the plan that `entries` do not have yet. Each attempt at one is given to `keep` and
+/// added to `entries`.
+///
+/// # Errors
+/// The user's interrupt, or those of `keep`.
+pub fn measure(
+    plan: &Plan,
+    purpose: Purpose,
+    stage: &mut Stage,
+    entries: &mut Vec<Entry>,
+    mut keep: impl FnMut(&[Entry]) -> Result<()>,
+) -> Result<()> {
+    let mut done = Done::of(entries);
+    let steps: Vec<(usize, usize)> = plan
+        .sequence()
+        .into_iter()
+        .filter(|(case, block)| done.next_attempt(&plan.cases[*case].id, *block).is_some())
+        .collect();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    announce(plan, purpose, &steps);
+    let progress = Progress::new(
+        match purpose {
+            Purpose::Pilot => "blocks of the pilot",
+            Purpose::Verdict(_) => "blocks",
+        },
+        steps.len(),
+        seconds_of(plan, &steps),
+    );
+    for (number, (index, block)) in steps.iter().enumerate() {
+        if number > 0 && number % plan.cases.len() == 0 {
+            progress.milestone();
+        }
+        let case = &plan.cases[*index];
+        progress.begin(&case.id);
+        if done.lost(&case.id) < LOST_BLOCKS_ALLOWED {
+            let first = done.next_attempt(&case.id, *block).unwrap_or(0);
+            let written = run_block(plan, case, *block, first, stage, |entries| {
+                keep(entries)?;
+                report_drops(entries, &progress);
+                Ok(())
+            })?;
+            let Some(written) = written else {
+                return Err(interruption(purpose, number, steps.len()));
+            };
+            done.add(&written);
+            entries.extend(written);
+            progress.show(|| so_far(plan, case, entries));
+            if done.lost(&case.id) == LOST_BLOCKS_ALLOWED {
+                progress.say(format_args!(
+                    "GIVEN UP {}: too many blocks were dropped",
+                    case.id
+                ));
+            }
+        }
+        progress.end(plan.block_seconds(case));
+    }
+    progress.milestone();
+    progress.finish();
+    Ok(())
+}
+
+/// Runs a block, and once more if it must be dropped; `first` is the first attempt that is left. Each attempt is
+/// given to `keep` when it ends. `None` if the user interrupts it.
+///
+/// # Errors
+/// Those of `keep`.
+fn run_block(
+    plan: &Plan,
+    case: &PlannedCase,
+    number: usize,
+    first: usize,
+    stage: &mut Stage,
+    mut keep: impl FnMut(&[Entry]) -> Result<()>,
+) -> Result<Option<Vec<Entry>>> {
+    let mut written = Vec::new();
+    for attempt in first..ATTEMPTS {
+        let outcome = match stage.environment(&case.needs) {
+            Ok(environment) => Block {
+                plan,
+                case,
+                number,
+                attempt,
+                environment: &environment,
+                interrupted: stage.interrupted,
+            }
+            .run(),
+            Err(reason) => Some(Outcome {
+                processes: Vec::new(),
+                dropped: Some(reason),
+            }),
+        };
+        let Some(outcome) = outcome else {
+            return Ok(None);
+        };
+        let valid = outcome.dropped.is_none();
+        let mut entries: Vec<Entry> = outcome
+            .processes
+            .into_iter()
+            .map(|entry| Entry::Process(Box::new(entry)))
+            .collect();
+        entries.push(Entry::Block(BlockEntry {
+            case: case.id.clone(),
+            block: number,
+            attempt,
+            ended: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            dropped: outcome.dropped,
+        }));
+        keep(&entries)?;
+        written.extend(entries);
+        if valid {
+            break;
+        }
+    }
+    Ok(Some(written))
+}
+
+/// Says which blocks of `entries` are dropped and why.
+fn report_drops(entries: &[Entry], progress: &Progress) {
+    for entry in entries {
+        if let Entry::Block(BlockEntry {
+            case,
+            block,
+            dropped: Some(reason),
+            ..
+        }) = entry
+        {
+            progress.say(format_args!("DROPPED block {block} of {case}: {reason}"));
+        }
+    }
+}
+
+/// The seconds that steps are estimated to take.
+fn seconds_of(plan: &Plan, steps: &[(usize, usize)]) -> f64 {
+    let cases = steps.iter().map(|(case, _)| &plan.cases[*case]);
+    cases.map(|case| plan.block_seconds(case)).sum()
+}
+
+fn announce(plan: &Plan, purpose: Purpose, steps: &[(usize, usize)]) {
+    let measure = format!(
+        "{} blocks of {} cases, {} variants in each, about {}",
+        steps.len(),
+        plan.cases.len(),
+        plan.variants.len(),
+        duration(seconds_of(plan, steps))
+    );
+    match purpose {
+        Purpose::Pilot => say(format_args!("Pilot, to learn the noise: {measure}")),
+        Purpose::Verdict(folder) => say(format_args!(
+            "Measuring {measure}; results in {}",
+            folder.display()
+        )),
+    }
+}
+
+fn interruption(purpose: Purpose, done: usize, total: usize) -> Error {
+    let Purpose::Verdict(folder) = purpose else {
+        return Error::Interrupted(
+            "interrupted in the pilot, before the plan was complete; nothing was measured".into(),
+        );
+    };
+    let folder = folder.display();
+    Error::Interrupted(format!(
+        "interrupted after {done} of {total} blocks, which are in the journal.\n\
+         Go on with:             cargo duet run --resume {folder}\n\
+         See what they say with: cargo duet report {folder}"
+    ))
+}
+
+/// Which blocks have ended, and how.
+#[derive(Debug, Default)]
+struct Done {
+    /// For each case and block the attempts so far, and whether one of them is valid.
+    blocks: BTreeMap<(String, usize), (usize, bool)>,
+}
+
+impl Done {
+    fn of(entries: &[Entry]) -> Self {
+        let mut done = Self::default();
+        done.add(entries);
+        done
+    }
+
+    fn add(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            if let Entry::Block(end) = entry {
+                let key = (end.case.clone(), end.block);
+                let (attempts, valid) = self.blocks.entry(key).or_default();
+                *attempts = (*attempts).max(end.attempt + 1);
+                *valid |= end.dropped.is_none();
+            }
+        }
+    }
+
+    /// The attempt at a block that comes next; `None` where none is left or needed.
+    fn next_attempt(&self, case: &str, block: usize) -> Option<usize> {
+        match self.blocks.get(&(case.to_string(), block)) {
+            None => Some(0),
+            Some((attempts, valid)) => (!valid && *attempts < ATTEMPTS).then_some(*attempts),
+        }
+    }
+
+    /// Blocks of a case that are lost for good.
+    fn lost(&self, case: &str) -> usize {
+        self.blocks
+            .iter()
+            .filter(|((other, _), (attempts, valid))| {
+                other == case && !valid && *attempts >= ATTEMPTS
+            })
+            .count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(block: usize, attempt: usize, dropped: bool) -> Entry {
+        Entry::Block(BlockEntry {
+            case: "a/b/c".into(),
+            block,
+            attempt,
+            ended: String::new(),
+            dropped: dropped.then(|| "load".into()),
+        })
+    }
+
+    #[test]
+    fn what_is_left_follows_from_the_journal() {
+        let done = Done::of(&[
+            end(0, 0, false),
+            end(1, 0, true),
+            end(2, 0, true),
+            end(2, 1, false),
+            end(3, 0, true),
+            end(3, 1, true),
+        ]);
+        let next: Vec<_> = (0..5)
+            .map(|block| done.next_attempt("a/b/c", block))
+            .collect();
+        assert_eq!(next, [None, Some(1), None, None, Some(0)]);
+        assert_eq!(done.next_attempt("x/y/z", 0), Some(0));
+        assert_eq!((done.lost("a/b/c"), done.lost("x/y/z")), (1, 0));
+    }
+}
