@@ -13,6 +13,7 @@ use crate::plan::{PLAN_SCHEMA, Plan};
 use crate::results::{self, Results};
 use crate::run::{self, Request};
 use crate::terminal::{self, print, tell};
+use crate::turns::Interleave;
 use crate::units::parse_share;
 use crate::{doctor, gate, journal, report, verify};
 
@@ -77,6 +78,12 @@ struct RunArgs {
     /// The configuration; the nearest duet.toml upwards by default
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// lockstep, sliced or sequential; the finest that a case allows by default
+    #[arg(long, value_name = "MODE", hide_possible_values = true)]
+    interleave: Option<Interleave>,
+    /// Run both at the same time on two CPUs: two variants, single-threaded cases
+    #[arg(long, conflicts_with = "interleave")]
+    concurrent: bool,
     /// Print result.json on standard output
     #[arg(long)]
     json: bool,
@@ -186,6 +193,10 @@ fn dispatch(command: Command) -> Result<u8> {
                 cases: args.cases,
                 blocks: args.blocks,
                 seed: args.seed,
+                interleave: match args.concurrent {
+                    true => Some(Interleave::Concurrent),
+                    false => args.interleave,
+                },
             };
             let (plan, result, results) = run::run(&request)?;
             show(&plan, &result, &results, args.json)

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use probe::Observation;
 use serde::{Deserialize, Serialize};
 
+use crate::conditions::Conditions;
 use crate::error::{Error, Result};
 use crate::process::Turn;
+use crate::slices::Slices;
 
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct ProcessEntry {
     pub start_position: usize,
     /// Every turn, warm-up first.
     pub turns: Vec<Turn>,
+    /// What running in time slices cost it, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slices: Option<Slices>,
     /// The observation, where the process lived to report one.
     pub observation: Option<Observation>,
     /// Why there is none.
@@ -45,7 +50,7 @@ pub struct ProcessEntry {
 }
 
 /// The end of a block.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BlockEntry {
     /// The case's id.
     pub case: String,
@@ -55,6 +60,9 @@ pub struct BlockEntry {
     pub attempt: usize,
     /// When it ended, RFC 3339.
     pub ended: String,
+    /// What else went on while it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
     /// Why the block does not count, for any variant.
     pub dropped: Option<String>,
 }
@@ -148,6 +156,7 @@ mod tests {
             block: number,
             attempt: 0,
             ended: "2026-01-01T00:00:00Z".into(),
+            conditions: None,
             dropped: None,
         })
     }

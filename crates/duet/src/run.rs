@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use wildmatch::WildMatch;
 
 use crate::analysis::{RunResult, analyse};
-use crate::block::{Block, Outcome};
+use crate::block::{self, Block, Outcome};
 use crate::builds;
 use crate::calibrate::calibrate;
 use crate::config::{Case, Config, Variant};
@@ -24,6 +24,7 @@ use crate::results::{self, Results};
 use crate::stage::Stage;
 use crate::terminal::{duration, say};
 use crate::toolchain;
+use crate::turns::Interleave;
 
 /// What to run; everything that is absent comes from the configuration.
 #[derive(Debug, Clone, Default)]
@@ -40,10 +41,16 @@ pub struct Request {
     pub blocks: Option<usize>,
     /// The seed of the schedule.
     pub seed: Option<u32>,
+    /// How the processes of a block share the machine; chosen for each case where absent.
+    pub interleave: Option<Interleave>,
 }
 
-/// Blocks that a case may lose, replacement included, before it is given up.
+/// Blocks that a case may lose to its own processes, replacement included, before it is given up.
 const LOST_BLOCKS_ALLOWED: usize = 2;
+
+/// Blocks that a case may lose to what else goes on, as a share of those planned: beyond that the host is
+/// not fit for its limits.
+const DISTURBED_SHARE_ALLOWED: f64 = 0.5;
 
 /// Runs a comparison and writes its results folder.
 ///
@@ -58,6 +65,9 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let cases = choose_cases(config, request)?;
     if request.blocks == Some(0) {
         return Err(Error::Usage("--blocks must be at least 1".into()));
+    }
+    if request.interleave == Some(Interleave::Concurrent) {
+        check_concurrent(chosen.len())?;
     }
 
     let interrupted = catch_signals()?;
@@ -85,6 +95,7 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
         seed: request.seed.unwrap_or_else(seed_from_clock),
         blocks: request.blocks.unwrap_or(suite.blocks),
         margin: config.margin,
+        gates: config.gates,
         variants,
         cases: Vec::new(),
         not_run: Vec::new(),
@@ -96,7 +107,7 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
         fixtures: BTreeMap::new(),
         interrupted: &interrupted,
     };
-    calibrate(&mut plan, &cases, suite, &mut stage)?;
+    calibrate(&mut plan, &cases, suite, request.interleave, &mut stage)?;
     let text = toml::to_string(&plan)
         .map_err(|error| Error::io("write", &results.plan())(std::io::Error::other(error)))?;
     results::write(&results.plan(), &text)?;
@@ -110,6 +121,18 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let result = analyse(&plan, &entries);
     report::write(&plan, &machine, &result, &results)?;
     Ok((plan, result, results))
+}
+
+/// Whether two processes can run at the same time, each on a CPU of its own.
+fn check_concurrent(variants: usize) -> Result<()> {
+    if variants != 2 {
+        return Err(Error::Usage(format!(
+            "--concurrent compares two variants, not {variants}; choose them with --variants a,b"
+        )));
+    }
+    block::two_cpus()
+        .map(|_| ())
+        .map_err(|complaint| Error::Usage(format!("--concurrent: {complaint}")))
 }
 
 /// The cases of the suite that the glob lets through.
@@ -232,21 +255,38 @@ fn run_blocks(plan: &Plan, results: &Results, stage: &mut Stage) -> Result<Vec<E
     let mut done = 0;
     let mut entries = Vec::new();
     let mut lost = vec![0; plan.cases.len()];
+    let mut disturbed = vec![0; plan.cases.len()];
+    let disturbed_allowed =
+        ((plan.blocks as f64 * DISTURBED_SHARE_ALLOWED) as usize).max(LOST_BLOCKS_ALLOWED);
     for number in 0..plan.blocks {
         for index in plan.case_order(number) {
             let case = &plan.cases[index];
             progress.begin(&case.id);
-            if lost[index] < LOST_BLOCKS_ALLOWED {
-                let Some(written) = run_block(plan, case, number, stage, &mut journal, &progress)?
+            if lost[index] < LOST_BLOCKS_ALLOWED && disturbed[index] < disturbed_allowed {
+                let Some((written, was_disturbed)) =
+                    run_block(plan, case, number, stage, &mut journal, &progress)?
                 else {
                     return Err(interruption(results, done, total));
                 };
-                lost[index] += usize::from(!written.iter().any(is_valid_end));
-                if lost[index] == LOST_BLOCKS_ALLOWED {
-                    progress.say(format_args!(
-                        "GIVEN UP {}: too many blocks were dropped",
-                        case.id
-                    ));
+                let is_lost = !written.iter().any(is_valid_end);
+                if is_lost && was_disturbed {
+                    disturbed[index] += 1;
+                    if disturbed[index] == disturbed_allowed {
+                        progress.say(format_args!(
+                            "GIVEN UP {}: {disturbed_allowed} of its {} blocks were disturbed, and so were \
+                             their replacements. `cargo duet doctor` shows what goes on here; [gates] in \
+                             duet.toml sets the limits, and 1.0 there lets everything through",
+                            case.id, plan.blocks
+                        ));
+                    }
+                } else if is_lost {
+                    lost[index] += 1;
+                    if lost[index] == LOST_BLOCKS_ALLOWED {
+                        progress.say(format_args!(
+                            "GIVEN UP {}: too many blocks were dropped",
+                            case.id
+                        ));
+                    }
                 }
                 entries.extend(written);
                 progress.show(|| so_far(plan, case, &entries));
@@ -272,7 +312,8 @@ fn is_valid_end(entry: &Entry) -> bool {
     matches!(entry, Entry::Block(block) if block.dropped.is_none())
 }
 
-/// Runs a block, and once more if it must be dropped. `None` if the user interrupts it.
+/// Runs a block, and once more if it must be dropped: what was journaled, and whether the last attempt was
+/// dropped for what else went on. `None` if the user interrupts it.
 fn run_block(
     plan: &Plan,
     case: &PlannedCase,
@@ -280,8 +321,9 @@ fn run_block(
     stage: &mut Stage,
     journal: &mut Journal,
     progress: &Progress,
-) -> Result<Option<Vec<Entry>>> {
+) -> Result<Option<(Vec<Entry>, bool)>> {
     let mut written = Vec::new();
+    let mut disturbed = false;
     for attempt in 0..2 {
         let outcome = match stage.environment(&case.needs) {
             Ok(environment) => {
@@ -296,15 +338,13 @@ fn run_block(
                 }
                 .run()
             }
-            Err(reason) => Some(Outcome {
-                processes: Vec::new(),
-                dropped: Some(reason),
-            }),
+            Err(reason) => Some(Outcome::not_begun(reason)),
         };
         let Some(outcome) = outcome else {
             return Ok(None);
         };
         let dropped = outcome.dropped.clone();
+        disturbed = outcome.disturbed;
         let mut entries: Vec<Entry> = outcome
             .processes
             .into_iter()
@@ -315,6 +355,7 @@ fn run_block(
             block: number,
             attempt,
             ended: now(),
+            conditions: outcome.conditions,
             dropped: outcome.dropped,
         }));
         journal.append(&entries)?;
@@ -329,5 +370,5 @@ fn run_block(
             None => break,
         }
     }
-    Ok(Some(written))
+    Ok(Some((written, disturbed)))
 }

@@ -42,6 +42,7 @@ fn plan(blocks: usize, cases: Vec<PlannedCase>) -> Plan {
         seed: 1,
         blocks,
         margin: 0.03,
+        gates: Default::default(),
         variants: vec![variant("a"), variant("b")],
         cases,
         not_run: Vec::new(),
@@ -68,6 +69,7 @@ fn process(case: &str, block: usize, variant: &str, wall_ns: &[u64], peak_rss: u
         variant: variant.into(),
         start_position: 0,
         turns: wall_ns.iter().enumerate().map(turn).collect(),
+        slices: None,
         observation: Some(observation),
         error: None,
     }))
@@ -78,6 +80,7 @@ fn end(case: &str, block: usize, dropped: Option<&str>) -> Entry {
         case: case.into(),
         block,
         attempt: 0,
+        conditions: None,
         ended: String::new(),
         dropped: dropped.map(String::from),
     })

@@ -8,6 +8,11 @@ use std::sync::OnceLock;
 /// The variants of every test.
 const VARIANTS: &str = r#"
 compare = ["gnu", "musl"]
+# The tests share the machine with each other.
+[gates]
+throttled = 1.0
+steal = 1.0
+foreign = 1.0
 [program]
 package = "program"
 bin = "program"
