@@ -4,6 +4,8 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use probe::Identity;
+
 use crate::block::paced_command;
 use crate::config::{Case, Suite};
 use crate::error::Result;
@@ -127,20 +129,24 @@ fn check_sliceable(shape: &Shape, unstoppable: Option<&str>) -> std::result::Res
     }
 }
 
-/// What a process on trial showed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Trial {
+/// What a process showed when it was tried out.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TryOut {
+    /// The id that the program gives the case.
+    pub case: String,
+    /// What the program says it is.
+    pub identity: Identity,
     /// Beside its turns: its set-up and its end.
-    setup_seconds: f64,
+    pub setup_seconds: f64,
     /// Of a warm iteration.
-    iteration_seconds: f64,
+    pub iteration_seconds: f64,
     /// CPU time over wall time of the last turn.
-    cpu_share: f64,
+    pub cpu_share: f64,
     /// Its threads after the last turn; `None` where that cannot be read.
-    threads: Option<u64>,
+    pub threads: Option<u64>,
 }
 
-impl Trial {
+impl TryOut {
     /// # Errors
     /// Why the case is not one for a CPU of its own.
     fn check_single_threaded(&self, shape: &Shape) -> std::result::Result<(), String> {
@@ -159,11 +165,12 @@ impl Trial {
     }
 }
 
-fn try_out(
+/// Runs a process for a few iterations.
+pub(crate) fn try_out(
     command: Command,
     timeout: Duration,
     interrupted: &AtomicBool,
-) -> std::result::Result<Trial, String> {
+) -> std::result::Result<TryOut, String> {
     let reason = |failure| match failure {
         Failure::Process(message) => message,
         Failure::Interrupted => "interrupted".into(),
@@ -186,9 +193,11 @@ fn try_out(
     let threads = process.threads();
     // Freeing what it holds and telling what it measured can take as long as its set-up.
     let ended = Instant::now();
-    process.finish().map_err(reason)?;
+    let observation = process.finish().map_err(reason)?;
     let beside = setup + ended.elapsed();
-    Ok(Trial {
+    Ok(TryOut {
+        case: observation.case,
+        identity: observation.identity,
         setup_seconds: beside.as_secs_f64(),
         iteration_seconds: turn.seconds() / iterations as f64,
         cpu_share: turn.cpu_ns() as f64 / turn.wall_ns().max(1) as f64,
@@ -202,7 +211,9 @@ mod tests {
 
     #[track_caller]
     fn check(cpu_share: f64, threads: Option<u64>, works_elsewhere: bool, complaint: Option<&str>) {
-        let trial = Trial {
+        let trial = TryOut {
+            case: "a/b/c".into(),
+            identity: Identity::of_this_process("system"),
             setup_seconds: 0.0,
             iteration_seconds: 0.01,
             cpu_share,

@@ -37,6 +37,7 @@ pub mod stage;
 pub mod stats;
 mod terminal;
 pub mod toolchain;
+pub mod trial;
 pub mod turns;
 pub mod units;
 pub mod verify;

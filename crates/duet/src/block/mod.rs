@@ -16,6 +16,7 @@ use crate::process::{self, Failure, Process};
 use crate::turns::Interleave;
 
 pub use concurrent::two_cpus;
+pub(crate) use sliced::turn_in_slices;
 
 /// The name of the environment variable that pads the environment.
 const PADDING: &str = "DUET_PADDING";

@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use probe::monotonic_ns;
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::Block;
 use crate::journal::ProcessEntry;
@@ -44,7 +45,9 @@ impl Block<'_> {
         let mut processes: Vec<Process> = alive.into_iter().flatten().collect();
         let mut ledgers = Vec::new();
         for (number, length) in self.slice_lengths().into_iter().enumerate() {
-            let (ledger, turns) = self.sliced_turn(&mut processes, number, length)?;
+            let iterations = self.case.iterations_per_turn;
+            let mut rng = self.generator("slices", number);
+            let (ledger, turns) = turn_in_slices(&mut processes, iterations, length, &mut rng)?;
             for (entry, turn) in entries.iter_mut().zip(turns) {
                 entry.turns.push(turn);
             }
@@ -83,49 +86,47 @@ impl Block<'_> {
         lengths
     }
 
-    fn generator(&self, purpose: &str, turn: usize) -> rand_xoshiro::Xoshiro256PlusPlus {
+    fn generator(&self, purpose: &str, turn: usize) -> Xoshiro256PlusPlus {
         let numbers = [self.number, turn].map(|number| number.to_string());
         let purpose = [purpose, &self.case.id, &numbers[0], &numbers[1]];
         generator(self.plan.seed.into(), &purpose)
     }
+}
 
-    /// Runs a turn of all processes, which stand stopped before and after it.
-    fn sliced_turn(
-        &self,
-        processes: &mut [Process],
-        number: usize,
-        slice_ns: u64,
-    ) -> Result<(Ledger, Vec<Turn>), (usize, Failure)> {
-        let mut ledger = Ledger {
-            slices: Vec::new(),
-            slice_ns,
-        };
-        let mut turns: Vec<Option<Turn>> = vec![None; processes.len()];
-        // The words wait in the pipes until their readers are let run.
-        for (variant, process) in processes.iter_mut().enumerate() {
-            let told = process.go(self.case.iterations_per_turn);
-            told.map_err(|failure| (variant, failure))?;
-        }
-        let mut rng = self.generator("slices", number);
-        while turns.iter().any(Option::is_none) {
-            // A whole Williams square of orders: every process comes first, and after every other,
-            // equally often.
-            for order in balanced_orders(&mut rng, processes.len(), 2 * processes.len()) {
-                for variant in order {
-                    if turns[variant].is_some() {
-                        continue;
-                    }
-                    let process = &mut processes[variant];
-                    let turn = slice(process, variant, &mut ledger).and_then(|turn| {
-                        turn.map(|turn| active(process, variant, turn, &ledger))
-                            .transpose()
-                    });
+/// Runs a turn of all processes, which stand stopped before and after it, in slices of `slice_ns`: the slices
+/// and, in the order of the processes, the turns.
+///
+/// # Errors
+/// The process that failed, and how; or the user's interrupt.
+pub(crate) fn turn_in_slices(
+    processes: &mut [Process],
+    iterations: u64,
+    slice_ns: u64,
+    rng: &mut Xoshiro256PlusPlus,
+) -> Result<(Ledger, Vec<Turn>), (usize, Failure)> {
+    let mut ledger = Ledger {
+        slices: Vec::new(),
+        slice_ns,
+    };
+    let mut turns: Vec<Option<Turn>> = vec![None; processes.len()];
+    // The words wait in the pipes until their readers are let run.
+    for (variant, process) in processes.iter_mut().enumerate() {
+        let told = process.go(iterations);
+        told.map_err(|failure| (variant, failure))?;
+    }
+    while turns.iter().any(Option::is_none) {
+        // Whole Williams squares of orders: every process comes first, and after every other, equally
+        // often.
+        for order in balanced_orders(rng, processes.len(), 2 * processes.len()) {
+            for variant in order {
+                if turns[variant].is_none() {
+                    let turn = slice(&mut processes[variant], variant, &mut ledger);
                     turns[variant] = turn.map_err(|failure| (variant, failure))?;
                 }
             }
         }
-        Ok((ledger, turns.into_iter().flatten().collect()))
     }
+    Ok((ledger, turns.into_iter().flatten().collect()))
 }
 
 /// Lets a process run for a slice, at most until it has answered.
@@ -137,9 +138,6 @@ fn slice(
     let from_ns = monotonic_ns();
     process.resume()?;
     let turn = process.turn_within(Duration::from_nanos(ledger.slice_ns))?;
-    if turn.is_none() && process.is_stopped() {
-        return Err(process.failure("somebody else stopped it while it was to run"));
-    }
     let asked_ns = monotonic_ns();
     process.stop()?;
     ledger.slices.push(Slice {
@@ -151,7 +149,8 @@ fn slice(
     if turn.is_none() && ledger.running_ns(variant) as u128 > process.timeout().as_nanos() {
         return Err(process.hung(TURN));
     }
-    Ok(turn)
+    turn.map(|turn| active(process, variant, turn, ledger))
+        .transpose()
 }
 
 /// The turn with its active time, held against its CPU time.

@@ -112,7 +112,12 @@ impl Group {
                 Some(status) if status.stopped() => return Ok(Stop::Confirmed),
                 Some(_) => return Ok(Stop::Ended),
                 None if Instant::now() < deadline => std::thread::sleep(STOP_POLL),
-                None => return Err(io::ErrorKind::TimedOut.into()),
+                None => {
+                    return Err(io::Error::other(format!(
+                        "it does not stand after {} s: somebody else continues it, or it hangs in the kernel",
+                        STOP_PATIENCE.as_secs()
+                    )));
+                }
             }
         }
     }

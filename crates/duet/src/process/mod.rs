@@ -263,11 +263,6 @@ impl<'a> Process<'a> {
             .map_err(|error| self.failure(&format!("it could not be continued: {error}")))
     }
 
-    /// Whether the process stands stopped, by whomever.
-    pub fn is_stopped(&self) -> bool {
-        self.group.is_stopped()
-    }
-
     /// Ends the process and reads its observation.
     ///
     /// # Errors
@@ -334,6 +329,9 @@ impl<'a> Process<'a> {
         match self.lines.recv_timeout(wait) {
             Ok(Ok(line)) => Ok(Some(line)),
             Ok(Err(error)) => Err(self.failure(&format!("its output cannot be read: {error}"))),
+            Err(RecvTimeoutError::Timeout) if self.group.is_stopped() => {
+                Err(self.failure("somebody else stopped it while it was to run"))
+            }
             // A descendant that lives on may hold the output open.
             Err(RecvTimeoutError::Timeout) if !has_ended => Ok(None),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {

@@ -3,6 +3,9 @@
 mod doctor;
 mod first_time;
 mod gate;
+mod host;
+mod hostile;
+mod overhead;
 mod verify;
 mod workspace;
 

@@ -90,9 +90,10 @@ impl Run {
 
 /// A case's table for the configuration.
 pub fn case(id: &str, args: &str, more: &str) -> String {
+    // An underscore stands for a space inside of a word.
     let args: Vec<String> = args
         .split_ascii_whitespace()
-        .map(|arg| format!("{arg:?}"))
+        .map(|arg| format!("{:?}", arg.replace('_', " ")))
         .collect();
     let args = args.join(", ");
     format!(
