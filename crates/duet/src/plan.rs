@@ -147,6 +147,11 @@ impl Plan {
     pub fn estimated_seconds(&self, case: &PlannedCase) -> f64 {
         let turns = (case.warmup_turns + case.turns) as f64;
         let work = turns * case.iterations_per_turn as f64 * case.calibrated_seconds;
-        (self.blocks * self.variants.len()) as f64 * (case.setup_seconds + work)
+        let in_turn = match case.interleave {
+            Interleave::Concurrent => 1,
+            _ => self.variants.len(),
+        };
+        let setup = self.variants.len() as f64 * case.setup_seconds;
+        self.blocks as f64 * (setup + in_turn as f64 * work)
     }
 }

@@ -13,7 +13,7 @@ use crate::fixture::Environment;
 use crate::journal::ProcessEntry;
 use crate::plan::{Plan, PlannedCase};
 use crate::process::{self, Failure, Process};
-use crate::turns::Interleave;
+use crate::turns::{Interleave, can_be_stopped};
 
 pub use concurrent::two_cpus;
 pub(crate) use sliced::turn_in_slices;
@@ -69,7 +69,8 @@ impl Block<'_> {
         let order = self.plan.start_order(&self.case.id, self.number);
         let mut processes: Vec<ProcessEntry> =
             (0..order.len()).map(|v| self.entry(v, &order)).collect();
-        let watch = Watch::start();
+        let mut variants = self.plan.variants.iter();
+        let watch = Watch::start(variants.all(|variant| can_be_stopped(&variant.settings.runner)));
         let result = match self.case.interleave {
             Interleave::Lockstep => self.lockstep(&order, &mut processes),
             Interleave::Sliced => self.sliced(&order, &mut processes),

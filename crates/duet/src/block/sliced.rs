@@ -9,6 +9,7 @@
 //! nobody in between, so that the tail of the turn costs what the rest did. In that tail nothing is
 //! cancelled; it is as long as the processes differ, and at most a slice of identical ones.
 
+use std::path::Path;
 use std::time::Duration;
 
 use probe::monotonic_ns;
@@ -39,6 +40,10 @@ impl Block<'_> {
         for &variant in order {
             let failed = |failure| (variant, failure);
             let mut process = self.start(variant).map_err(failed)?;
+            let settings = &self.plan.variants[variant];
+            if !settings.settings.runner.is_empty() {
+                check_program(&mut process, &settings.binary).map_err(failed)?;
+            }
             process.stop().map_err(failed)?;
             alive[variant] = Some(process);
         }
@@ -127,6 +132,24 @@ pub(crate) fn turn_in_slices(
         }
     }
     Ok((ledger, turns.into_iter().flatten().collect()))
+}
+
+/// Whether the runner put the program in its own place, so that a stop reaches it.
+fn check_program(process: &mut Process, binary: &Path) -> Result<(), Failure> {
+    let Ok(runs) = std::fs::read_link(format!("/proc/{}/exe", process.pid())) else {
+        return Ok(());
+    };
+    let name = runs.file_name();
+    // Run through its dynamic loader the program is a file that the loader has mapped.
+    let is_loader = name.is_some_and(|name| name.to_string_lossy().starts_with("ld-"));
+    if is_loader || name == binary.file_name() {
+        return Ok(());
+    }
+    Err(process.failure(&format!(
+        "its runner put {} between the tool and the program, which a stop would not reach; give the case \
+         interleave = \"sequential\", or use --interleave sequential",
+        runs.display()
+    )))
 }
 
 /// Lets a process run for a slice, at most until it has answered.

@@ -204,6 +204,8 @@ fn two_at_the_same_time_are_two_single_threaded_ones() {
         &["--concurrent", "--interleave", "sliced"],
     )
     .assert(2, &["--interleave", "cannot be used with"]);
+    run("no-such-way", &good, &["--interleave", "slices"])
+        .assert(2, &["'slices'", "lockstep, sliced, sequential"]);
     let threads = case("a/b/threads", "--real --behaviour flood_errors", "");
     run("threads-at-once", &threads, &["--concurrent"])
         .assert(3, &["NOT RUN", "single-threaded cases, and it"]);
@@ -214,10 +216,17 @@ fn two_at_the_same_time_are_two_single_threaded_ones() {
         return;
     }
     assert_eq!(both.result()["comparisons"][0]["interleave"], "concurrent");
+    let status = fs::read_to_string("/proc/self/status").expect("/proc is there");
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let first = list
+        .and_then(|list| list.trim().split([',', '-']).next())
+        .expect("a CPU");
     let mut alone = Command::new("taskset");
     let one_cpu = duet(&configuration("one-cpu", &good), &["run", "--concurrent"]);
     alone
-        .args(["-c", "0"])
+        .args(["-c", first])
         .arg(one_cpu.get_program())
         .args(one_cpu.get_args());
     let folder = one_cpu.get_current_dir().expect("the workspace");
@@ -225,6 +234,47 @@ fn two_at_the_same_time_are_two_single_threaded_ones() {
         crate::workspace::finished(Ok(output))
             .assert(2, &["takes two CPUs, and this process may use 1"]);
     }
+}
+
+#[test]
+fn runners_are_known_or_found_out() {
+    let variant = |runner: &str| {
+        format!(
+            "[variant.other]\ntarget = \"x86_64-unknown-linux-gnu\"\nrunner = {runner}\n{}",
+            case(
+                "a/b/c",
+                "--real --iteration-ns 30000000",
+                "timeout_seconds = 20"
+            )
+        )
+    };
+    let tried = |name: &str, runner: &str, more: &[&str]| {
+        let args = [&["--variants", "gnu,other", "--blocks", "2"], more].concat();
+        run(name, &variant(runner), &args)
+    };
+    let way = |run: &Run| run.result()["comparisons"][0]["interleave"].clone();
+    // One that puts the program in its place is no hindrance.
+    assert_eq!(way(&tried("nice", r#"["nice", "-n", "1"]"#, &[])), "sliced");
+    // Of one that is not known nobody can say: 30 ms are still for lock-step, and slices are refused.
+    let shell = r#"["sh", "-c", "\"$0\" \"$@\"; exit $?"]"#;
+    assert_eq!(way(&tried("shell", shell, &[])), "lockstep");
+    tried("shell-sliced", shell, &["--interleave", "sliced"]).assert(
+        3,
+        &[
+            "NOT RUN",
+            "the runner of the variant `other` stands between",
+        ],
+    );
+    // One that hides behind a known one is found out when it runs.
+    let hidden = r#"["nice", "sh", "-c", "\"$0\" \"$@\"; exit $?"]"#;
+    tried("hidden", hidden, &[]).assert(
+        3,
+        &[
+            "DROPPED",
+            "other: its runner put",
+            "which a stop would not reach",
+        ],
+    );
 }
 
 #[test]
