@@ -168,7 +168,7 @@ impl Metric {
     /// The figure of a turn; `None` for what is measured once a process.
     fn of_turn(self, turn: &Turn) -> Option<u64> {
         match self {
-            Self::Wall => Some(turn.end_ns.saturating_sub(turn.start_ns)),
+            Self::Wall => Some(turn.wall_ns()),
             Self::Cpu => Some(turn.user_ns + turn.sys_ns),
             Self::MinorFaults => Some(turn.minor_faults),
             Self::VoluntarySwitches => Some(turn.voluntary_switches),
@@ -341,7 +341,7 @@ fn measured<'a>(case: &PlannedCase, process: &'a ProcessEntry) -> &'a [Turn] {
 fn per_iteration_ns(case: &PlannedCase, process: &ProcessEntry) -> Option<f64> {
     let times: Vec<f64> = measured(case, process)
         .iter()
-        .map(|turn| turn.end_ns.saturating_sub(turn.start_ns) as f64 / turn.iterations as f64)
+        .map(|turn| turn.wall_ns() as f64 / turn.iterations as f64)
         .collect();
     stats::median(&times)
 }
@@ -349,8 +349,9 @@ fn per_iteration_ns(case: &PlannedCase, process: &ProcessEntry) -> Option<f64> {
 /// The block's log-ratio of a metric.
 ///
 /// Times in lock-step: the median of the turn-by-turn log-ratios, because turns of the same number ran
-/// next to each other. Times one after the other: the log-ratio of the medians. Counts: the log-ratio of the
-/// sums, because most turns have none. Peak memory: one figure a process.
+/// next to each other; in slices: the log-ratio of the sums, because there are few turns and each is interleaved
+/// in itself. Times one after the other: the log-ratio of the medians. Counts: the log-ratio of the sums, because
+/// most turns have none. Peak memory: one figure a process.
 fn block_log_ratio(
     case: &PlannedCase,
     reference: &ProcessEntry,
@@ -373,11 +374,12 @@ fn block_log_ratio(
         Metric::Wall | Metric::Cpu => {
             let (reference, variant) = (figures(reference)?, figures(variant)?);
             match case.interleave {
-                Interleave::Lockstep => {
+                Interleave::Lockstep | Interleave::Concurrent => {
                     let pairs = reference.iter().zip(&variant);
                     let ratios: Option<Vec<f64>> = pairs.map(|(a, b)| log_ratio(*a, *b)).collect();
                     stats::median(&ratios?)
                 }
+                Interleave::Sliced => log_ratio(reference.iter().sum(), variant.iter().sum()),
                 Interleave::Sequential => {
                     log_ratio(stats::median(&reference)?, stats::median(&variant)?)
                 }

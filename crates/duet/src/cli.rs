@@ -15,6 +15,7 @@ use crate::results::{self, Loaded, Results};
 use crate::resume::resume;
 use crate::run::{self, Amount, Request};
 use crate::terminal::{self, print, say, tell};
+use crate::turns::Interleave;
 use crate::units::{parse_duration, parse_share};
 use crate::{doctor, gate, journal, report, verify};
 
@@ -88,9 +89,16 @@ struct RunArgs {
     /// The configuration; the nearest duet.toml upwards by default
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// lockstep, sliced or sequential; the finest that a case allows by default
+    #[arg(long, value_name = "MODE", hide_possible_values = true)]
+    interleave: Option<Interleave>,
+    /// Run both at the same time on two CPUs: two variants, single-threaded cases
+    #[arg(long, conflicts_with = "interleave")]
+    concurrent: bool,
     /// Go on with an interrupted run, under its own plan
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "variants", "cases", "blocks", "detect", "budget", "builds", "seed", "config",
+        "interleave", "concurrent",
     ])]
     resume: Option<PathBuf>,
     /// Print result.json on standard output
@@ -216,6 +224,10 @@ fn dispatch(command: Command) -> Result<u8> {
                     cases: args.cases,
                     builds: args.builds,
                     seed: args.seed,
+                    interleave: match args.concurrent {
+                        true => Some(Interleave::Concurrent),
+                        false => args.interleave,
+                    },
                 })?,
             };
             show(&plan, &result, &results, args.json)

@@ -10,7 +10,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use crate::conditions::Gates;
 use crate::error::{Error, Result};
+use crate::turns::Interleave;
 
 /// The parsed and checked file.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,6 +21,9 @@ pub struct Config {
     /// The margin of equivalence as a ratio minus one: 0.03 is ±3 %.
     #[serde(default = "default_margin")]
     pub margin: f64,
+    /// The disturbances from which a block is dropped.
+    #[serde(default)]
+    pub gates: Gates,
     /// The variants of a run that names none, the reference first; all of them where absent.
     compare: Option<Vec<Spanned<String>>>,
     /// The program that is built and run.
@@ -150,6 +155,8 @@ pub struct Case {
     /// Seconds without an answer after which a process is taken for hung.
     #[serde(default = "default_timeout")]
     pub timeout_seconds: u64,
+    /// How the processes of its blocks share the machine; found out by calibration where absent.
+    pub interleave: Option<Interleave>,
 }
 
 impl Case {
@@ -277,6 +284,7 @@ impl Config {
                 self.margin
             ));
         }
+        self.gates.check()?;
         if self.variant.is_empty() {
             return Err(
                 "there is no [variant.NAME] table; at least two are needed, each with a target such as \
@@ -544,6 +552,18 @@ suites = ["quick"]
             &["margin", "between 0 and 1"],
         );
         check_refused(&format!("margin = nan{GOOD}"), &["margin"]);
+        check_refused(
+            &format!("[gates]\nstael = 0.1{GOOD}"),
+            &["stael", "line 2", "steal"],
+        );
+        check_refused(
+            &format!("[gates]\nforeign = 30{GOOD}"),
+            &["foreign = 30", "from 0 to 1"],
+        );
+        check_refused(
+            &with("interleave = \"slices\""),
+            &["slices", "line 13", "sliced"],
+        );
         let case = |id: &str, suite: &str| {
             with(&format!(
                 "[[case]]\nid = \"{id}\"\nargs = [\"x\"]\nsuites = [\"{suite}\"]"

@@ -3,7 +3,8 @@
 //! A run goes through the modules in this order: [`project`] finds the [`config`], `duet.toml`, [`toolchain`] gets the targets,
 //! [`builds`] builds every variant and asks the binary what it is, [`calibrate`] measures how long an iteration takes,
 //! [`plan`] fixes everything in advance ([`pilot`] and [`budget`] help where asked to), [`schedule`] gives the random balanced orders, [`block`] runs
-//! fresh processes ([`process`]) that take turns, as [`measure`] and [`resume`] tell it to, [`journal`] keeps what they report, [`analysis`] turns it into
+//! fresh processes ([`process`]) that take [`turns`] or [`slices`], as [`measure`] and [`resume`] tell it to, [`conditions`] tells what
+//! else went on, [`journal`] keeps what they report, [`analysis`] turns it into
 //! comparisons with the procedures of [`stats`], and [`report`] shows them.
 //!
 //! [`verify`] tests all of that as an instrument is tested.
@@ -16,6 +17,7 @@ pub mod budget;
 pub mod builds;
 pub mod calibrate;
 pub mod cli;
+pub mod conditions;
 pub mod config;
 pub mod doctor;
 pub mod error;
@@ -34,11 +36,14 @@ pub mod results;
 pub mod resume;
 pub mod run;
 pub mod schedule;
+pub mod slices;
 pub mod stage;
 pub mod stats;
 mod terminal;
 #[cfg(test)]
 mod testing;
 pub mod toolchain;
+pub mod trial;
+pub mod turns;
 pub mod units;
 pub mod verify;

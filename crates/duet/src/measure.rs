@@ -16,8 +16,12 @@ use crate::terminal::{duration, say};
 /// Attempts at a block: itself and one replacement.
 const ATTEMPTS: usize = 2;
 
-/// Blocks that a case may lose, replacement included, before it is given up.
+/// Blocks that a case may lose to its own processes, replacement included, before it is given up.
 const LOST_BLOCKS_ALLOWED: usize = 2;
+
+/// Blocks that a case may lose to what else goes on, as a share of those planned: beyond that the host is
+/// not fit for its limits.
+const DISTURBED_SHARE_ALLOWED: f64 = 0.5;
 
 /// What blocks are run for; it decides the words that people see.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +68,10 @@ pub fn measure(
         }
         let case = &plan.cases[*index];
         progress.begin(&case.id);
-        if done.lost(&case.id) < LOST_BLOCKS_ALLOWED {
+        let disturbed_allowed = (plan.blocks_of(case) as f64 * DISTURBED_SHARE_ALLOWED) as usize;
+        let disturbed_allowed = disturbed_allowed.max(LOST_BLOCKS_ALLOWED);
+        let before = done.lost(&case.id);
+        if before.to_its_processes < LOST_BLOCKS_ALLOWED && before.disturbed < disturbed_allowed {
             let first = done.next_attempt(&case.id, *block).unwrap_or(0);
             let written = run_block(plan, case, *block, first, stage, |entries| {
                 keep(entries)?;
@@ -77,7 +84,16 @@ pub fn measure(
             done.add(&written);
             entries.extend(written);
             progress.show(|| so_far(plan, case, entries));
-            if done.lost(&case.id) == LOST_BLOCKS_ALLOWED {
+            let lost = done.lost(&case.id);
+            if lost.disturbed == disturbed_allowed && lost != before {
+                progress.say(format_args!(
+                    "GIVEN UP {}: {disturbed_allowed} of its {} blocks were disturbed, and so were their \
+                     replacements. `cargo duet doctor` shows what goes on here; [gates] in duet.toml sets the \
+                     limits, and 1.0 there lets everything through",
+                    case.id,
+                    plan.blocks_of(case)
+                ));
+            } else if lost.to_its_processes == LOST_BLOCKS_ALLOWED && lost != before {
                 progress.say(format_args!(
                     "GIVEN UP {}: too many blocks were dropped",
                     case.id
@@ -116,10 +132,7 @@ fn run_block(
                 interrupted: stage.interrupted,
             }
             .run(),
-            Err(reason) => Some(Outcome {
-                processes: Vec::new(),
-                dropped: Some(reason),
-            }),
+            Err(reason) => Some(Outcome::not_begun(reason)),
         };
         let Some(outcome) = outcome else {
             return Ok(None);
@@ -135,6 +148,8 @@ fn run_block(
             block: number,
             attempt,
             ended: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            conditions: outcome.conditions,
+            disturbed: outcome.disturbed,
             dropped: outcome.dropped,
         }));
         keep(&entries)?;
@@ -201,8 +216,24 @@ fn interruption(purpose: Purpose, done: usize, total: usize) -> Error {
 /// Which blocks have ended, and how.
 #[derive(Debug, Default)]
 struct Done {
-    /// For each case and block the attempts so far, and whether one of them is valid.
-    blocks: BTreeMap<(String, usize), (usize, bool)>,
+    blocks: BTreeMap<(String, usize), Attempts>,
+}
+
+/// The attempts at a block.
+#[derive(Debug, Default)]
+struct Attempts {
+    count: usize,
+    /// Whether one of them is valid.
+    valid: bool,
+    /// Whether the last one was dropped for what else went on.
+    disturbed: bool,
+}
+
+/// Blocks of a case that are lost for good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Lost {
+    to_its_processes: usize,
+    disturbed: usize,
 }
 
 impl Done {
@@ -216,9 +247,12 @@ impl Done {
         for entry in entries {
             if let Entry::Block(end) = entry {
                 let key = (end.case.clone(), end.block);
-                let (attempts, valid) = self.blocks.entry(key).or_default();
-                *attempts = (*attempts).max(end.attempt + 1);
-                *valid |= end.dropped.is_none();
+                let attempts = self.blocks.entry(key).or_default();
+                if attempts.count <= end.attempt {
+                    attempts.count = end.attempt + 1;
+                    attempts.disturbed = end.disturbed;
+                }
+                attempts.valid |= end.dropped.is_none();
             }
         }
     }
@@ -227,18 +261,22 @@ impl Done {
     fn next_attempt(&self, case: &str, block: usize) -> Option<usize> {
         match self.blocks.get(&(case.to_string(), block)) {
             None => Some(0),
-            Some((attempts, valid)) => (!valid && *attempts < ATTEMPTS).then_some(*attempts),
+            Some(past) => (!past.valid && past.count < ATTEMPTS).then_some(past.count),
         }
     }
 
     /// Blocks of a case that are lost for good.
-    fn lost(&self, case: &str) -> usize {
-        self.blocks
-            .iter()
-            .filter(|((other, _), (attempts, valid))| {
-                other == case && !valid && *attempts >= ATTEMPTS
-            })
-            .count()
+    fn lost(&self, case: &str) -> Lost {
+        let mut lost = Lost::default();
+        for ((other, _), attempts) in &self.blocks {
+            if other == case && !attempts.valid && attempts.count >= ATTEMPTS {
+                match attempts.disturbed {
+                    true => lost.disturbed += 1,
+                    false => lost.to_its_processes += 1,
+                }
+            }
+        }
+        lost
     }
 }
 
@@ -252,6 +290,8 @@ mod tests {
             block,
             attempt,
             ended: String::new(),
+            conditions: None,
+            disturbed: block == 4,
             dropped: dropped.then(|| "load".into()),
         })
     }
@@ -265,12 +305,19 @@ mod tests {
             end(2, 1, false),
             end(3, 0, true),
             end(3, 1, true),
+            end(4, 0, true),
+            end(4, 1, true),
         ]);
-        let next: Vec<_> = (0..5)
+        let next: Vec<_> = (0..6)
             .map(|block| done.next_attempt("a/b/c", block))
             .collect();
-        assert_eq!(next, [None, Some(1), None, None, Some(0)]);
+        assert_eq!(next, [None, Some(1), None, None, None, Some(0)]);
         assert_eq!(done.next_attempt("x/y/z", 0), Some(0));
-        assert_eq!((done.lost("a/b/c"), done.lost("x/y/z")), (1, 0));
+        let lost = Lost {
+            to_its_processes: 1,
+            disturbed: 1,
+        };
+        assert_eq!(done.lost("a/b/c"), lost);
+        assert_eq!(done.lost("x/y/z"), Lost::default());
     }
 }

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use probe::Identity;
 use serde::{Deserialize, Serialize};
 
+use crate::conditions::Gates;
 use crate::config::{Fixture, Variant};
 use crate::pilot::Pilot;
 use crate::schedule::{balanced_orders, generator};
+pub use crate::turns::Interleave;
 
 /// The version of `plan.toml`.
 pub const PLAN_SCHEMA: u32 = 1;
@@ -39,6 +41,9 @@ pub struct Plan {
     /// What has to stand around the processes, so that an interrupted run can go on.
     #[serde(default)]
     pub surroundings: Surroundings,
+    /// The disturbances from which a block is dropped.
+    #[serde(default)]
+    pub gates: Gates,
     /// The variants, the reference first.
     pub variants: Vec<PlannedVariant>,
     /// The cases in the order of the configuration.
@@ -145,16 +150,6 @@ pub struct PlannedCase {
     pub expect: BTreeMap<String, f64>,
 }
 
-/// How the processes of a block share the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interleave {
-    /// All alive at once; each runs a turn of a few milliseconds when told, in changing order.
-    Lockstep,
-    /// One after the other.
-    Sequential,
-}
-
 /// A case that was chosen and could not be run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -163,54 +158,6 @@ pub struct NotRun {
     pub case: String,
     /// Why not, and what to do.
     pub reason: String,
-}
-
-/// The length of a turn that lock-step aims at. Shorter turns cancel more of a shared host's noise
-/// (docs/methodology.md), but each costs a wake-up of the process.
-const TURN_SECONDS: f64 = 0.004;
-
-/// Iterations above this length are not interleaved: so few would fit in a block that alternating
-/// them cancels nothing, and two live processes need twice the memory.
-const LONGEST_LOCKSTEP_ITERATION_SECONDS: f64 = 0.25;
-
-/// Warm-up of a process in lock-step; at least one turn.
-const WARMUP_SECONDS: f64 = 0.05;
-
-/// How one process of a case is cut into turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turns {
-    /// How the processes of a block share the machine.
-    pub interleave: Interleave,
-    /// Iterations in one turn.
-    pub iterations_per_turn: u64,
-    /// Turns set aside.
-    pub warmup_turns: usize,
-    /// Turns measured.
-    pub turns: usize,
-}
-
-impl Turns {
-    /// The turns that make about `seconds` of measured work from iterations of `iteration_seconds`.
-    pub fn for_iteration(iteration_seconds: f64, seconds: f64) -> Self {
-        let iteration_seconds = iteration_seconds.max(1e-9);
-        if iteration_seconds > LONGEST_LOCKSTEP_ITERATION_SECONDS {
-            return Self {
-                interleave: Interleave::Sequential,
-                iterations_per_turn: 1,
-                warmup_turns: 1,
-                turns: (seconds / iteration_seconds).round().max(1.0) as usize,
-            };
-        }
-        let iterations_per_turn = (TURN_SECONDS / iteration_seconds).round().max(1.0);
-        let turn_seconds = iterations_per_turn * iteration_seconds;
-        Self {
-            interleave: Interleave::Lockstep,
-            iterations_per_turn: iterations_per_turn as u64,
-            warmup_turns: (WARMUP_SECONDS / turn_seconds).ceil().max(1.0) as usize,
-            // An even number, so that two variants come first equally often.
-            turns: ((seconds / turn_seconds / 2.0).round() as usize * 2).max(2),
-        }
-    }
 }
 
 impl Plan {
@@ -329,36 +276,10 @@ impl Plan {
     pub fn block_seconds(&self, case: &PlannedCase) -> f64 {
         let turns = (case.warmup_turns + case.turns) as f64;
         let work = turns * case.iterations_per_turn as f64 * case.calibrated_seconds;
-        self.variants.len() as f64 * (case.setup_seconds + work)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(iteration: f64, seconds: f64, expected: (Interleave, u64, usize, usize)) {
-        let turns = Turns::for_iteration(iteration, seconds);
-        let got = (
-            turns.interleave,
-            turns.iterations_per_turn,
-            turns.warmup_turns,
-            turns.turns,
-        );
-        assert_eq!(got, expected);
-    }
-
-    #[test]
-    fn turns_fit_the_length_of_an_iteration() {
-        use Interleave::{Lockstep, Sequential};
-        check(1e-6, 1.0, (Lockstep, 4000, 13, 250));
-        check(0.004, 1.0, (Lockstep, 1, 13, 250));
-        check(0.1, 1.0, (Lockstep, 1, 1, 10));
-        check(0.2, 0.1, (Lockstep, 1, 1, 2));
-        check(0.3, 1.0, (Sequential, 1, 1, 3));
-        check(20.0, 1.0, (Sequential, 1, 1, 1));
-        check(20.0, 0.0, (Sequential, 1, 1, 1));
-        check(0.0, 0.001, (Lockstep, 4_000_000, 13, 2));
+        let in_turn = match case.interleave {
+            Interleave::Concurrent => 1,
+            _ => self.variants.len(),
+        };
+        self.variants.len() as f64 * case.setup_seconds + in_turn as f64 * work
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wildmatch::WildMatch;
 
 use crate::analysis::{RunResult, analyse};
+use crate::block;
 use crate::budget;
 use crate::builds::{self, Workshop};
 use crate::calibrate::calibrate;
@@ -25,6 +26,7 @@ use crate::results::{self, Results};
 use crate::stage::Stage;
 use crate::terminal::{duration, say};
 use crate::toolchain;
+use crate::turns::Interleave;
 
 /// What to run; everything that is absent comes from the configuration.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +45,8 @@ pub struct Request {
     pub builds: Option<usize>,
     /// The seed of the schedule.
     pub seed: Option<u32>,
+    /// How the processes of a block share the machine; chosen for each case where absent.
+    pub interleave: Option<Interleave>,
 }
 
 /// What decides the number of blocks a case.
@@ -73,6 +77,10 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let chosen = config.variants(&request.variants)?;
     let suites = suites(config, request)?;
     let builds = builds_of(config, request, &suites)?;
+
+    if request.interleave == Some(Interleave::Concurrent) {
+        check_concurrent(chosen.len())?;
+    }
 
     let interrupted = catch_signals()?;
     toolchain::ensure_targets(workspace, &chosen)?;
@@ -111,6 +119,7 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
             seed: request.seed.unwrap_or_else(seed_from_clock),
             blocks: 0,
             margin: config.margin,
+            gates: config.gates,
             builds,
             pilot: None,
             surroundings: stage.surroundings.clone(),
@@ -141,6 +150,18 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let result = analyse(&plan, &entries);
     report::write(&plan, &machine, &result, &results)?;
     Ok((plan, result, results))
+}
+
+/// Whether two processes can run at the same time, each on a CPU of its own.
+fn check_concurrent(variants: usize) -> Result<()> {
+    if variants != 2 {
+        return Err(Error::Usage(format!(
+            "--concurrent compares two variants, not {variants}; choose them with --variants a,b"
+        )));
+    }
+    block::two_cpus()
+        .map(|_| ())
+        .map_err(|complaint| Error::Usage(format!("--concurrent: {complaint}")))
 }
 
 /// A suite that may be run, with those of its cases that were asked for.
@@ -233,7 +254,13 @@ fn complete(
         {
             continue;
         }
-        calibrate(&mut plan, &suite.cases, suite.settings, stage)?;
+        calibrate(
+            &mut plan,
+            &suite.cases,
+            suite.settings,
+            request.interleave,
+            stage,
+        )?;
         match request.amount {
             Amount::Suite => {}
             Amount::Blocks(blocks) => plan.blocks = blocks,

@@ -43,6 +43,7 @@ pub fn plan(blocks: usize, cases: &[&str]) -> Plan {
         seed: 1,
         blocks,
         margin: 0.03,
+        gates: Default::default(),
         builds: 1,
         pilot: None,
         surroundings: Surroundings::default(),
@@ -75,6 +76,7 @@ pub fn entries(plan: &Plan) -> Vec<Entry> {
                     build: plan.build_of_block(block),
                     start_position: index,
                     turns: (0..case.warmup_turns + case.turns).map(turn).collect(),
+                    slices: None,
                     observation: Some(Observation::new(case.id.clone(), variant.identity.clone())),
                     error: None,
                 })));
@@ -84,6 +86,8 @@ pub fn entries(plan: &Plan) -> Vec<Entry> {
                 block,
                 attempt: 0,
                 ended: "2026-01-01T00:00:00Z".into(),
+                conditions: None,
+                disturbed: false,
                 dropped: None,
             }));
         }

@@ -49,6 +49,7 @@ fn plan(blocks: usize, cases: Vec<PlannedCase>) -> Plan {
         builds: 1,
         pilot: None,
         surroundings: Surroundings::default(),
+        gates: Default::default(),
         variants: vec![variant("a"), variant("b")],
         cases,
         not_run: Vec::new(),
@@ -76,6 +77,7 @@ fn process(case: &str, block: usize, variant: &str, wall_ns: &[u64], peak_rss: u
         build: 0,
         start_position: 0,
         turns: wall_ns.iter().enumerate().map(turn).collect(),
+        slices: None,
         observation: Some(observation),
         error: None,
     }))
@@ -86,6 +88,8 @@ fn end(case: &str, block: usize, dropped: Option<&str>) -> Entry {
         case: case.into(),
         block,
         attempt: 0,
+        conditions: None,
+        disturbed: false,
         ended: String::new(),
         dropped: dropped.map(String::from),
     })

@@ -10,7 +10,9 @@ mod write;
 use probe::Observation;
 use serde::{Deserialize, Serialize};
 
+use crate::conditions::Conditions;
 use crate::process::Turn;
+use crate::slices::Slices;
 
 pub use read::{Read, read, read_planned};
 pub use write::{Journal, Storage, is_being_written};
@@ -43,6 +45,9 @@ pub struct ProcessEntry {
     pub start_position: usize,
     /// Every turn, warm-up first.
     pub turns: Vec<Turn>,
+    /// What running in time slices cost it, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slices: Option<Slices>,
     /// The observation, where the process lived to report one.
     pub observation: Option<Observation>,
     /// Why there is none.
@@ -50,7 +55,7 @@ pub struct ProcessEntry {
 }
 
 /// The end of a block.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BlockEntry {
     /// The case's id.
     pub case: String,
@@ -60,6 +65,12 @@ pub struct BlockEntry {
     pub attempt: usize,
     /// When it ended, RFC 3339.
     pub ended: String,
+    /// What else went on while it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
+    /// Whether it is dropped for what else went on, and not for what its processes did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disturbed: bool,
     /// Why the block does not count, for any variant.
     pub dropped: Option<String>,
 }

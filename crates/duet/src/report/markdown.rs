@@ -187,10 +187,7 @@ fn cases(text: &mut String, plan: &Plan, result: &RunResult) -> std::fmt::Result
 }
 
 fn interleaving(case: &PlannedCase) -> &'static str {
-    match case.interleave {
-        crate::plan::Interleave::Lockstep => "lock-step",
-        crate::plan::Interleave::Sequential => "sequential",
-    }
+    case.interleave.words()
 }
 
 fn variants(text: &mut String, plan: &Plan) -> std::fmt::Result {

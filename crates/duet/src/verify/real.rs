@@ -17,6 +17,7 @@ use crate::analysis::{Comparison, RatioInterval};
 use crate::block::Block;
 use crate::builds::Workshop;
 use crate::calibrate::calibrate;
+use crate::conditions::Gates;
 use crate::config::{Case, Config, Suite};
 use crate::error::{Error, Result};
 use crate::fixture::Environment;
@@ -239,6 +240,8 @@ impl Bench<'_> {
             seed: self.seed as u32,
             blocks: BLOCKS,
             margin: self.config.margin,
+            // Noise is what is looked for.
+            gates: Gates::NONE,
             builds: 1,
             pilot: None,
             surroundings: Surroundings {
@@ -256,7 +259,7 @@ impl Bench<'_> {
             fixtures: BTreeMap::new(),
             interrupted: self.interrupted,
         };
-        calibrate(&mut plan, cases, suite, &mut stage)?;
+        calibrate(&mut plan, cases, suite, None, &mut stage)?;
         match plan.cases.is_empty() {
             true => Err(Error::NothingMeasured(
                 "no case can be run; the reasons are above".into(),

@@ -76,6 +76,8 @@ impl Series {
                 block: number,
                 attempt: 0,
                 ended: String::new(),
+                conditions: None,
+                disturbed: false,
                 dropped: None,
             }));
         }

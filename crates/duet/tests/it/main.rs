@@ -4,6 +4,9 @@ mod amount;
 mod doctor;
 mod first_time;
 mod gate;
+mod host;
+mod hostile;
+mod overhead;
 mod resume;
 mod verify;
 mod workspace;
@@ -75,7 +78,7 @@ fn the_other_verdicts_and_modes() {
         "five blocks have a 90 % interval"
     );
     let long = case("a/b/c", "--factor 1.2 --iteration-ns 300000000", "");
-    let long = run("long", &long, &[]);
+    let long = run("long", &long, &["--interleave", "sequential"]);
     assert_eq!(verdict(&long).0, "slower");
     assert_eq!(long.result()["comparisons"][0]["interleave"], "sequential");
     long.assert(0, &["one after the other"]);

@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 /// The variants of every test.
 const VARIANTS: &str = r#"
 compare = ["gnu", "musl"]
+# The tests share the machine with each other.
+[gates]
+throttled = 1.0
+steal = 1.0
+foreign = 1.0
 [program]
 package = "program"
 bin = "program"
@@ -89,9 +94,10 @@ impl Run {
 
 /// A case's table for the configuration.
 pub fn case(id: &str, args: &str, more: &str) -> String {
+    // An underscore stands for a space inside of a word.
     let args: Vec<String> = args
         .split_ascii_whitespace()
-        .map(|arg| format!("{arg:?}"))
+        .map(|arg| format!("{:?}", arg.replace('_', " ")))
         .collect();
     let args = args.join(", ");
     format!(

@@ -1,16 +1,22 @@
 //! One block: a fresh process per variant on the same case, interleaved while they live.
 
+mod checks;
+mod concurrent;
+mod sliced;
+
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use probe::{Identity, Observation};
-use serde_json::Value;
-
+use crate::conditions::{Conditions, Watch};
 use crate::fixture::Environment;
 use crate::journal::ProcessEntry;
-use crate::plan::{Interleave, Plan, PlannedCase};
+use crate::plan::{Plan, PlannedCase};
 use crate::process::{self, Failure, Process};
+use crate::turns::{Interleave, can_be_stopped};
+
+pub use concurrent::two_cpus;
+pub(crate) use sliced::turn_in_slices;
 
 /// The name of the environment variable that pads the environment.
 const PADDING: &str = "DUET_PADDING";
@@ -20,8 +26,24 @@ const PADDING: &str = "DUET_PADDING";
 pub struct Outcome {
     /// One entry per variant that was started, in the order of the plan's variants.
     pub processes: Vec<ProcessEntry>,
+    /// What else went on; absent where no process could be started.
+    pub conditions: Option<Conditions>,
     /// Why the block does not count, for any variant.
     pub dropped: Option<String>,
+    /// Whether it is dropped for what else went on, and not for what its processes did.
+    pub disturbed: bool,
+}
+
+impl Outcome {
+    /// A block that could not be begun.
+    pub fn not_begun(reason: String) -> Self {
+        Self {
+            processes: Vec::new(),
+            conditions: None,
+            dropped: Some(reason),
+            disturbed: false,
+        }
+    }
 }
 
 /// A block about to be run.
@@ -47,10 +69,15 @@ impl Block<'_> {
         let order = self.plan.start_order(&self.case.id, self.number);
         let mut processes: Vec<ProcessEntry> =
             (0..order.len()).map(|v| self.entry(v, &order)).collect();
+        let mut variants = self.plan.variants.iter();
+        let watch = Watch::start(variants.all(|variant| can_be_stopped(&variant.settings.runner)));
         let result = match self.case.interleave {
             Interleave::Lockstep => self.lockstep(&order, &mut processes),
+            Interleave::Sliced => self.sliced(&order, &mut processes),
             Interleave::Sequential => self.sequential(&order, &mut processes),
+            Interleave::Concurrent => self.concurrent(&order, &mut processes),
         };
+        let finding = watch.end(&self.plan.gates);
         let dropped = match result {
             Err((_, Failure::Interrupted)) => return None,
             Err((variant, Failure::Process(message))) => {
@@ -64,9 +91,14 @@ impl Block<'_> {
                 }
                 Some(reason)
             }
-            Ok(()) => self.gate(&processes),
+            Ok(()) => self.disagreement(&processes),
         };
-        Some(Outcome { processes, dropped })
+        Some(Outcome {
+            processes,
+            conditions: Some(finding.conditions),
+            disturbed: dropped.is_none() && finding.closed.is_some(),
+            dropped: dropped.or(finding.closed),
+        })
     }
 
     /// All processes alive at once, a turn at a time.
@@ -117,6 +149,15 @@ impl Block<'_> {
     }
 
     fn start(&self, variant: usize) -> Result<Process<'_>, Failure> {
+        self.start_on(variant, |_| Ok(()))
+    }
+
+    /// Starts the process of a variant, does `place` to it, and waits until it is ready.
+    fn start_on(
+        &self,
+        variant: usize,
+        place: impl Fn(&Process) -> Result<(), String>,
+    ) -> Result<Process<'_>, Failure> {
         let mut command = paced_command(
             self.plan,
             self.case,
@@ -129,6 +170,7 @@ impl Block<'_> {
         command.env(PADDING, "x".repeat(padding));
         let timeout = Duration::from_secs(self.case.timeout_seconds);
         let mut process = Process::start(command, timeout, self.interrupted)?;
+        place(&process).map_err(|complaint| process.failure(&complaint))?;
         process.wait_until_ready()?;
         Ok(process)
     }
@@ -143,48 +185,10 @@ impl Block<'_> {
             build: self.plan.build_of_block(self.number),
             start_position: position.expect("an order has every variant"),
             turns: Vec::new(),
+            slices: None,
             observation: None,
             error: None,
         }
-    }
-
-    /// The validity gates: the reason why the block must be dropped for every variant, if there is one.
-    fn gate(&self, processes: &[ProcessEntry]) -> Option<String> {
-        let observations: Vec<&Observation> = processes
-            .iter()
-            .filter_map(|entry| entry.observation.as_ref())
-            .collect();
-        for (variant, observation) in self.plan.variants.iter().zip(&observations) {
-            let name = &variant.name;
-            if observation.case != self.case.id {
-                let other = &observation.case;
-                return Some(format!("{name}: its arguments make it the case `{other}`"));
-            }
-            if !same_identity(&variant.identity, &observation.identity) {
-                return Some(format!(
-                    "{name}: its identity changed since the binary was built"
-                ));
-            }
-            for (key, expected) in &self.case.expect {
-                let result = observation.result.get(key).and_then(Value::as_f64);
-                if let Some(complaint) = unexpected(key, result, *expected, self.case.tolerance) {
-                    return Some(format!("{name}: {complaint}"));
-                }
-            }
-        }
-        let (first, others) = observations.split_first()?;
-        for (variant, other) in self.plan.variants.iter().skip(1).zip(others) {
-            if first.fingerprint != other.fingerprint {
-                return Some(format!(
-                    "the results differ: {} has {}, {} has {}",
-                    self.plan.variants[0].name,
-                    serde_json::json!(first.fingerprint),
-                    variant.name,
-                    serde_json::json!(other.fingerprint)
-                ));
-            }
-        }
-        None
     }
 }
 
@@ -207,46 +211,4 @@ pub fn paced_command(
     let mut command = process::command(settings, plan.binary(variant, build), &args);
     command.envs(environment);
     command
-}
-
-/// Whether two identities agree in what the comparison is about.
-fn same_identity(planned: &Identity, observed: &Identity) -> bool {
-    let what = |identity: &Identity| {
-        (
-            identity.libc,
-            identity.libc_version.clone(),
-            identity.linkage,
-            identity.allocator.clone(),
-        )
-    };
-    what(planned) == what(observed)
-}
-
-/// What is wrong with a result; `None` if it is as expected.
-fn unexpected(key: &str, result: Option<f64>, expected: f64, tolerance: f64) -> Option<String> {
-    let Some(result) = result else {
-        return Some(format!("it reports no number `{key}`, expected {expected}"));
-    };
-    let difference = (result - expected).abs() / expected.abs().max(f64::MIN_POSITIVE);
-    // Written so that a NaN is unexpected, too.
-    let fits = result == expected || difference <= tolerance;
-    (!fits).then(|| {
-        format!("its `{key}` is {result}, expected {expected} within {tolerance:e} relative")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn results_are_held_against_what_is_expected() {
-        assert_eq!(unexpected("x", Some(100.0), 100.0, 1e-9), None);
-        assert_eq!(unexpected("x", Some(100.000_000_01), 100.0, 1e-9), None);
-        assert_eq!(unexpected("x", Some(0.0), 0.0, 1e-9), None);
-        assert!(unexpected("x", Some(100.001), 100.0, 1e-9).is_some());
-        assert!(unexpected("x", Some(1e-12), 0.0, 1e-9).is_some());
-        assert!(unexpected("x", Some(f64::NAN), 1.0, 1e-9).is_some());
-        assert!(unexpected("x", None, 1.0, 1e-9).is_some_and(|words| words.contains("`x`")));
-    }
 }

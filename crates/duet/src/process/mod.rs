@@ -1,0 +1,401 @@
+//! A process of the measured program under the paced protocol.
+//!
+//! After its set-up the process prints `{"ready":true}`. For each `go N` on its standard input it runs
+//! N iterations and answers one line, a [`Turn`]; after `end` it prints its observation and exits.
+
+mod group;
+mod guardian;
+mod output;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use probe::Observation;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Variant;
+use group::{Group, Stop};
+pub use output::LastWords;
+
+/// A process's answer to `go`: the turn on the monotonic clock, and what it cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// The number of the turn, from 0.
+    pub turn: u64,
+    /// Iterations that were run.
+    pub iterations: u64,
+    /// Start on the monotonic clock, nanoseconds.
+    pub start_ns: u64,
+    /// End on the monotonic clock, nanoseconds.
+    pub end_ns: u64,
+    /// User CPU time, nanoseconds, all threads.
+    pub user_ns: u64,
+    /// System CPU time, nanoseconds, all threads.
+    pub sys_ns: u64,
+    /// Page faults served without I/O.
+    pub minor_faults: u64,
+    /// Page faults that needed I/O.
+    pub major_faults: u64,
+    /// Context switches because the process waited.
+    pub voluntary_switches: u64,
+    /// Context switches because its time was up.
+    pub involuntary_switches: u64,
+    /// Where the process ran in time slices: the time between start and end during which it was let run,
+    /// nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_ns: Option<u64>,
+}
+
+impl Turn {
+    /// Its wall time, nanoseconds: the time during which it was let run.
+    pub fn wall_ns(&self) -> u64 {
+        self.active_ns
+            .unwrap_or_else(|| self.end_ns.saturating_sub(self.start_ns))
+    }
+
+    /// The same in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.wall_ns() as f64 / 1e9
+    }
+
+    /// Its CPU time, nanoseconds, all threads.
+    pub fn cpu_ns(&self) -> u64 {
+        self.user_ns.saturating_add(self.sys_ns)
+    }
+}
+
+/// Why a process gave no valid observation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It crashed, hung, or did not keep to the protocol.
+    Process(String),
+    /// The user interrupted the run.
+    Interrupted,
+}
+
+/// A running process of the measured program; killed with all that it started when dropped.
+pub struct Process<'a> {
+    group: Group,
+    stdin: ChildStdin,
+    lines: Receiver<std::io::Result<String>>,
+    errors: LastWords,
+    timeout: Duration,
+    interrupted: &'a AtomicBool,
+    turns: u64,
+    /// The iterations of the turn that it owes an answer for.
+    owed: u64,
+}
+
+/// How often a wait looks for the user's interrupt and for a process that has ended without closing its
+/// output. An answer ends the wait at once.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// The command line of a variant's binary with its runner before it and its environment around it.
+pub fn command(settings: &Variant, binary: &Path, args: &[String]) -> Command {
+    let mut command = match settings.runner.split_first() {
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(binary);
+            command
+        }
+        None => Command::new(binary),
+    };
+    command.args(args).envs(&settings.env);
+    command
+}
+
+/// A command as a person would type it, for messages.
+pub fn show(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+impl<'a> Process<'a> {
+    /// Starts the command in a process group of its own; a process that is silent for `timeout` when it
+    /// owes an answer is taken for hung.
+    ///
+    /// The process is killed when the thread that started it ends.
+    ///
+    /// # Errors
+    /// A command that cannot be started.
+    pub fn start(
+        mut command: Command,
+        timeout: Duration,
+        interrupted: &'a AtomicBool,
+    ) -> Result<Self, Failure> {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut group = Group::spawn(&mut command)
+            .map_err(|error| Failure::Process(format!("`{}`: {error}", show(&command))))?;
+        let child = group.child();
+        let stdin = child.stdin.take().expect("standard input was piped");
+        let stdout = child.stdout.take().expect("standard output was piped");
+        let stderr = child.stderr.take().expect("standard error was piped");
+        Ok(Self {
+            group,
+            stdin,
+            lines: output::lines(stdout),
+            errors: LastWords::listen(stderr),
+            timeout,
+            interrupted,
+            turns: 0,
+            owed: 0,
+        })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.group.pid()
+    }
+
+    /// How long it may owe an answer.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Its threads at this moment; `None` where that cannot be read.
+    pub fn threads(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Threads:"))?;
+        line.trim().parse().ok()
+    }
+
+    /// Waits until the process has set itself up.
+    ///
+    /// # Errors
+    /// A process that fails, hangs, or prints something else.
+    pub fn wait_until_ready(&mut self) -> Result<(), Failure> {
+        #[derive(Deserialize)]
+        struct Ready {
+            ready: bool,
+        }
+        match self.answer("the line {\"ready\":true}", from_json::<Ready>)? {
+            Ready { ready: true } => Ok(()),
+            Ready { ready: false } => Err(self.failure("it said that it is not ready")),
+        }
+    }
+
+    /// Lets the process run a turn.
+    ///
+    /// # Errors
+    /// A process that fails, hangs, or answers something that cannot be.
+    pub fn turn(&mut self, iterations: u64) -> Result<Turn, Failure> {
+        self.go(iterations)?;
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            if let Some(turn) = self.turn_within(LOOK_UP)? {
+                return Ok(turn);
+            }
+            if Instant::now() >= deadline {
+                return Err(self.hung(TURN));
+            }
+        }
+    }
+
+    /// Tells the process to run a turn. Its answer comes from [`Process::turn_within`].
+    ///
+    /// # Errors
+    /// A process that is gone.
+    pub fn go(&mut self, iterations: u64) -> Result<(), Failure> {
+        self.owed = iterations;
+        self.say(&format!("go {iterations}"))
+    }
+
+    /// The turn that the process was told to run, if it ends within `wait`.
+    ///
+    /// # Errors
+    /// A process that fails or answers something that cannot be, and the user's interrupt.
+    pub fn turn_within(&mut self, wait: Duration) -> Result<Option<Turn>, Failure> {
+        let Some(line) = self.line_within(wait, TURN)? else {
+            return Ok(None);
+        };
+        let turn = self.parse(&line, TURN, from_json::<Turn>)?;
+        if turn.turn != self.turns || turn.iterations != self.owed {
+            return Err(self.failure(&format!(
+                "it answered turn {} of {} iterations instead of turn {} of {}",
+                turn.turn, turn.iterations, self.turns, self.owed
+            )));
+        }
+        if turn.end_ns <= turn.start_ns {
+            return Err(self.failure(&format!(
+                "its clock went from {} to {} ns in turn {}",
+                turn.start_ns, turn.end_ns, turn.turn
+            )));
+        }
+        self.turns += 1;
+        // What is known of slices is known here and not there.
+        Ok(Some(Turn {
+            active_ns: None,
+            ..turn
+        }))
+    }
+
+    /// Stops the process and waits until all its threads stand. One that has ended counts as stopped: the
+    /// next wait for an answer says so.
+    ///
+    /// # Errors
+    /// A process that does not stop.
+    pub fn stop(&mut self) -> Result<(), Failure> {
+        match self.group.stop() {
+            Ok(Stop::Confirmed | Stop::Ended) => Ok(()),
+            Err(error) => Err(self.failure(&format!("it could not be stopped: {error}"))),
+        }
+    }
+
+    /// Lets a stopped process run on.
+    ///
+    /// # Errors
+    /// A process that may not be signalled.
+    pub fn resume(&mut self) -> Result<(), Failure> {
+        self.group
+            .resume()
+            .map_err(|error| self.failure(&format!("it could not be continued: {error}")))
+    }
+
+    /// Ends the process and reads its observation.
+    ///
+    /// # Errors
+    /// As for a turn, and a process that does not exit with 0.
+    pub fn finish(mut self) -> Result<Observation, Failure> {
+        const OBSERVATION: &str = "an observation";
+        self.say("end")?;
+        let observation = self.answer(OBSERVATION, |line| {
+            Observation::from_json(line).map_err(|e| e.to_string())
+        })?;
+        let deadline = Instant::now() + self.timeout;
+        while !self.group.has_ended() {
+            if let Ok(line) = self.lines.try_recv() {
+                let line = line.map_or_else(|error| error.to_string(), |line| beginning(&line));
+                return Err(self.failure(&format!("it printed `{line}` after its observation")));
+            }
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Err(Failure::Interrupted);
+            }
+            if Instant::now() >= deadline {
+                return Err(self.failure("it printed its observation but did not exit"));
+            }
+            // The process only has to free its memory; it is not being timed any more.
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        match self.group.end() {
+            Ok(status) if status.success() => Ok(observation),
+            Ok(_) => Err(self.failure("after its observation")),
+            Err(error) => Err(Failure::Process(format!("waiting for it: {error}"))),
+        }
+    }
+
+    fn say(&mut self, words: &str) -> Result<(), Failure> {
+        match writeln!(self.stdin, "{words}") {
+            Ok(()) => Ok(()),
+            // The process is gone; its exit status and last words say more than the broken pipe.
+            Err(error) => Err(self.failure(&format!("it no longer reads its input ({error})"))),
+        }
+    }
+
+    fn answer<T>(
+        &mut self,
+        expected: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, Failure> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            if let Some(line) = self.line_within(LOOK_UP, expected)? {
+                return self.parse(&line, expected, parse);
+            }
+            if Instant::now() >= deadline {
+                return Err(self.hung(expected));
+            }
+        }
+    }
+
+    /// The next line, if it comes within `wait`.
+    fn line_within(&mut self, wait: Duration, expected: &str) -> Result<Option<String>, Failure> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Failure::Interrupted);
+        }
+        // Asked before the wait: what it printed before it ended is read all the same.
+        let has_ended = self.group.has_ended();
+        match self.lines.recv_timeout(wait) {
+            Ok(Ok(line)) => Ok(Some(line)),
+            Ok(Err(error)) => Err(self.failure(&format!("its output cannot be read: {error}"))),
+            Err(RecvTimeoutError::Timeout) if self.group.is_stopped() => {
+                Err(self.failure("somebody else stopped it while it was to run"))
+            }
+            // A descendant that lives on may hold the output open.
+            Err(RecvTimeoutError::Timeout) if !has_ended => Ok(None),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                Err(self.failure(&format!("it ended when it owed {expected}")))
+            }
+        }
+    }
+
+    fn parse<T>(
+        &mut self,
+        line: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, Failure> {
+        parse(line).map_err(|error| {
+            let start = beginning(line);
+            self.failure(&format!(
+                "it printed `{start}` instead of {expected} ({error})"
+            ))
+        })
+    }
+
+    /// The failure of a process that does not answer.
+    pub fn hung(&mut self, expected: &str) -> Failure {
+        let seconds = self.timeout.as_secs();
+        self.failure(&format!(
+            "no answer within {seconds} s (it owed {expected}); raise timeout_seconds of the case if it \
+             needs longer"
+        ))
+    }
+
+    /// The failure with everything that is known: how the process ended and its last words. Kills it if
+    /// it still runs.
+    pub fn failure(&mut self, what: &str) -> Failure {
+        // A crashing process closes its output a moment before it can be waited for.
+        let patience = Instant::now() + Duration::from_millis(200);
+        while !self.group.has_ended() && !self.group.is_stopped() && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Failure::Interrupted;
+        }
+        let by_itself = self.group.has_ended();
+        let status = self.group.end().ok().filter(|_| by_itself);
+        let mut message = what.to_string();
+        if let Some(status) = status {
+            message.push_str(&format!("; {status}"));
+        }
+        let words = self.errors.heard();
+        if !words.is_empty() {
+            message.push_str(&format!("; its last words: {words}"));
+        }
+        Failure::Process(message)
+    }
+}
+
+/// What a process that was told `go` owes.
+pub const TURN: &str = "a turn";
+
+/// The beginning of a line, for a message.
+fn beginning(line: &str) -> String {
+    line.chars().take(120).collect()
+}
+
+fn from_json<T: for<'de> Deserialize<'de>>(line: &str) -> Result<T, String> {
+    serde_json::from_str(line).map_err(|error| error.to_string())
+}
