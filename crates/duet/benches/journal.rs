@@ -182,6 +182,7 @@ fn write(folder: &Path, processes: usize, turns: usize) -> Result<u64, Box<dyn E
                     build: 0,
                     start_position,
                     turns: process,
+                    slices: None,
                     observation: Some(observation),
                     error: None,
                 })));
@@ -191,6 +192,8 @@ fn write(folder: &Path, processes: usize, turns: usize) -> Result<u64, Box<dyn E
                 block,
                 attempt: 0,
                 ended: "2026-01-01T00:00:00Z".into(),
+                conditions: None,
+                disturbed: false,
                 dropped: None,
             }));
             journal.append(&entries)?;

@@ -1,8 +1,8 @@
 //! `cargo duet verify`: the instrument's own test.
 //!
 //! The quick form puts made-up runs, whose truth is known ([`mod@synthetic`]), through the analysis that gives the
-//! verdicts. The full form ([`real`]) adds real processes on this host: copies of one build, injected slowdowns, and
-//! what each way to interleave gives. Each figure has the range in which it must lie ([`check`]).
+//! verdicts. The full form ([`mod@real`]) adds real processes on this host: copies of one build, injected slowdowns, and
+//! what each way to interleave gives. Each figure has the range in which it must lie ([`mod@check`]).
 
 pub mod check;
 mod clock;

@@ -47,7 +47,7 @@ impl Repetitions {
 pub const SET: usize = 200;
 
 /// Cases in a suite.
-const SUITE: usize = 20;
+pub const SUITE: usize = 20;
 
 /// The number of blocks of a usual suite.
 pub const USUAL_BLOCKS: usize = 20;

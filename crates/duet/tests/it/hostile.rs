@@ -170,7 +170,7 @@ fn slices_are_journaled_and_tell_work_apart() {
     let journal = fs::read_to_string(run.results().join("journal.jsonl")).expect("a journal");
     let lines = journal
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line));
+        .map(serde_json::from_str::<serde_json::Value>);
     for line in lines.map(|line| line.expect("JSON")) {
         if line["kind"] == "block" {
             assert!(line["conditions"].is_object(), "{line}");
