@@ -1,6 +1,6 @@
 //! `cargo duet doctor`: what on this machine would spoil a measurement, and what to do about it.
 //!
-//! Reading is apart from judging: [`readings`] has what was read and nothing of what it means, [`judge`] is a
+//! Reading is apart from judging: [`Readings`] is what was read and nothing of what it means, [`judge()`] is a
 //! pure function from readings to findings.
 
 mod files;

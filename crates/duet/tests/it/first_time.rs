@@ -21,6 +21,7 @@ fn help_fits_a_screen() {
         &["report", "--help"],
         &["gate", "--help"],
         &["doctor", "--help"],
+        &["verify", "--help"],
     ] {
         let help = tool(Path::new("/"), args).data;
         assert!(help.contains("cargo duet"), "{help}");
