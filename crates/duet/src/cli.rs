@@ -9,7 +9,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 use crate::analysis::{RunResult, analyse};
 use crate::error::{Error, Result};
-use crate::machine::Machine;
+use crate::merge::{Member, merge};
 use crate::plan::Plan;
 use crate::results::{self, Loaded, Results};
 use crate::resume::resume;
@@ -119,9 +119,13 @@ impl RunArgs {
 
 #[derive(Debug, Args)]
 struct ReportArgs {
-    /// The results folder
-    folder: PathBuf,
-    /// Print result.json on standard output
+    /// The results folder; several are shown side by side, each machine for itself
+    #[arg(value_name = "DIR", required = true)]
+    folders: Vec<PathBuf>,
+    /// Where the report of several folders is written; a new folder beside the first by default
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Print result.json (of several folders merged.json) on standard output
     #[arg(long)]
     json: bool,
 }
@@ -232,14 +236,7 @@ fn dispatch(command: Command) -> Result<u8> {
             };
             show(&plan, &result, &results, args.json)
         }
-        Command::Report(args) => {
-            let results = Results {
-                folder: args.folder,
-            };
-            let (plan, machine, result) = analyse_again(&results)?;
-            report::write(&plan, &machine, &result, &results)?;
-            show(&plan, &result, &results, args.json)
-        }
+        Command::Report(args) => report_again(args),
         Command::Verify(args) => test_instrument(&args),
         Command::Gate(args) => pass_gate(args),
         Command::Doctor(args) => doctor::run(args.config.as_deref(), args.json),
@@ -278,7 +275,7 @@ fn pass_gate(args: GateArgs) -> Result<u8> {
     let mut analysed = Vec::new();
     for folder in args.folders {
         let results = Results { folder };
-        let (_, _, result) = analyse_again(&results)?;
+        let (_, result) = analyse_again(&results)?;
         analysed.push((results.folder.display().to_string(), result));
     }
     let gate = gate::judge(&analysed, args.max_slowdown, args.strict);
@@ -291,13 +288,66 @@ fn pass_gate(args: GateArgs) -> Result<u8> {
     Ok(gate.exit_code)
 }
 
+/// The report of one results folder, or of several side by side.
+fn report_again(args: ReportArgs) -> Result<u8> {
+    if let [folder] = args.folders.as_slice() {
+        if args.output.is_some() {
+            return Err(Error::Usage(
+                "--output is for the report of several folders; that of one is written into the folder".into(),
+            ));
+        }
+        let results = Results {
+            folder: folder.clone(),
+        };
+        let (loaded, result) = analyse_again(&results)?;
+        let Loaded {
+            plan,
+            machine,
+            journal,
+        } = &loaded;
+        report::write(plan, machine, &journal.entries, &result, &results)?;
+        return show(plan, &result, &results, args.json);
+    }
+    let mut members = Vec::new();
+    for folder in &args.folders {
+        let results = Results {
+            folder: folder.clone(),
+        };
+        let (loaded, result) = analyse_again(&results)?;
+        members.push(Member {
+            folder: folder.clone(),
+            plan: loaded.plan,
+            machine: loaded.machine,
+            result,
+        });
+    }
+    let merged = merge(&members)?;
+    let folder = match args.output {
+        Some(folder) => folder,
+        None => beside(&args.folders[0])?,
+    };
+    let page = report::write_merged(&merged, &folder)?;
+    tell(report::merged_table(&merged));
+    tell(format_args!("Report: {}", page.display()));
+    if args.json {
+        print(results::to_json(&page, &merged)?.trim_end());
+    }
+    Ok(0)
+}
+
+/// A new folder for a merged report, beside the first of the folders.
+fn beside(folder: &Path) -> Result<PathBuf> {
+    let folder = folder.canonicalize().map_err(Error::io("find", folder))?;
+    let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    let name = format!("merged-{}", now.replace(':', "").trim_end_matches('Z'));
+    let parent = folder.parent().unwrap_or(&folder);
+    Ok(Results::create(parent, &name)?.folder)
+}
+
 /// Reads a results folder and analyses it.
-fn analyse_again(results: &Results) -> Result<(Plan, Machine, RunResult)> {
-    let Loaded {
-        plan,
-        machine,
-        journal,
-    } = results.load()?;
+fn analyse_again(results: &Results) -> Result<(Loaded, RunResult)> {
+    let loaded = results.load()?;
+    let journal = &loaded.journal;
     if journal::is_being_written(&results.journal()) {
         say("The run goes on; this is what its journal holds so far.");
     } else if journal.torn || journal.unfinished > 0 {
@@ -306,16 +356,16 @@ fn analyse_again(results: &Results) -> Result<(Plan, Machine, RunResult)> {
              leaves it); what follows its last whole block is left out.",
         );
     }
-    let result = analyse(&plan, &journal.entries);
-    Ok((plan, machine, result))
+    let result = analyse(&loaded.plan, &journal.entries);
+    Ok((loaded, result))
 }
 
 /// Shows a result to the person, and as data to a program that asked for it.
 fn show(plan: &Plan, result: &RunResult, results: &Results, json: bool) -> Result<u8> {
     // Who wants only the result and wants it as data gets it once.
     if !(json && terminal::is_quiet()) {
-        tell(report::table(plan, result));
-        tell(format_args!("Report: {}", results.report().display()));
+        tell(report::table(plan, result, terminal::has_colours()));
+        tell(format_args!("Report: {}", results.html().display()));
     }
     if json {
         print(results::to_json(&results.result(), result)?.trim_end());
@@ -323,7 +373,7 @@ fn show(plan: &Plan, result: &RunResult, results: &Results, json: bool) -> Resul
     if result.comparisons.is_empty() {
         return Err(Error::NothingMeasured(format!(
             "not one valid block was measured; the reasons are above and in {}",
-            results.report().display()
+            results.html().display()
         )));
     }
     Ok(0)

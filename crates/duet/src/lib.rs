@@ -26,6 +26,7 @@ pub mod gate;
 pub mod journal;
 pub mod machine;
 pub mod measure;
+pub mod merge;
 pub mod pilot;
 pub mod plan;
 pub mod process;

@@ -121,7 +121,13 @@ pub fn so_far(plan: &Plan, case: &PlannedCase, entries: &[Entry]) -> String {
     let comparisons = analyse(&plan, &entries).comparisons;
     let ratios: Vec<String> = comparisons
         .iter()
-        .map(|comparison| format!("{} {}", comparison.variant, percent(comparison.wall.ratio)))
+        .map(|comparison| {
+            format!(
+                "{} {}",
+                comparison.variant,
+                percent(comparison.primary().ratio)
+            )
+        })
         .collect();
     match ratios.is_empty() {
         true => format!("{}: no valid block", case.id),

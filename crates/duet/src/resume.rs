@@ -60,7 +60,7 @@ pub fn resume(folder: &Path) -> Result<(Plan, RunResult, Results)> {
         say("Every block of the plan had been run; nothing is left to measure.");
     }
     let result = analyse(&plan, &entries);
-    report::write(&plan, &machine, &result, &results)?;
+    report::write(&plan, &machine, &entries, &result, &results)?;
     Ok((plan, result, results))
 }
 

@@ -148,7 +148,7 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     })?;
     drop(stage);
     let result = analyse(&plan, &entries);
-    report::write(&plan, &machine, &result, &results)?;
+    report::write(&plan, &machine, &entries, &result, &results)?;
     Ok((plan, result, results))
 }
 

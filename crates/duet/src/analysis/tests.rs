@@ -1,8 +1,13 @@
 //! Analysis of made-up journals, whose right answer is known.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::config::Variant;
-use crate::plan::{PLAN_SCHEMA, PlannedVariant, Surroundings};
+use crate::journal::{BlockEntry, ProcessEntry};
+use crate::plan::{Interleave, PLAN_SCHEMA, PlannedCase, PlannedVariant, Surroundings};
+use crate::process::Turn;
+use crate::stats::Verdict;
 use probe::{Identity, Observation};
 
 fn variant(name: &str) -> PlannedVariant {

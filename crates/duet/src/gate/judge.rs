@@ -39,7 +39,9 @@ pub struct Check {
     pub reference: String,
     /// What was found.
     pub finding: Finding,
-    /// The median ratio of wall times, variant over reference.
+    /// What the verdict rests on: `wall_ns`, or `cpu_ns` where the client of a server is compared.
+    pub metric: String,
+    /// The median ratio of it, variant over reference.
     pub ratio: f64,
     /// Its 95 % interval; absent where there are too few blocks for one.
     pub interval_95: Option<RatioInterval>,
@@ -71,7 +73,7 @@ pub struct Missing {
     pub reason: String,
 }
 
-/// Holds every comparison on wall time against `max_slowdown`, a ratio minus one.
+/// Holds every comparison against `max_slowdown`, a ratio minus one.
 ///
 /// A regression is what is certain: not an estimate above the limit, which half of the harmless changes at
 /// the limit would have. With `strict`, whatever is not shown to be within the limit does not pass either.
@@ -94,8 +96,9 @@ pub fn judge(results: &[(String, RunResult)], max_slowdown: f64, strict: bool) -
                 variant: comparison.variant.clone(),
                 reference: result.reference.clone(),
                 finding: find(comparison, 1.0 + max_slowdown),
-                ratio: comparison.wall.ratio,
-                interval_95: comparison.wall.interval_95,
+                metric: comparison.metric.clone(),
+                ratio: comparison.primary().ratio,
+                interval_95: comparison.primary().interval_95,
                 verdict: comparison.verdict,
             });
         }
@@ -121,7 +124,7 @@ pub fn judge(results: &[(String, RunResult)], max_slowdown: f64, strict: bool) -
 
 /// `limit` is a ratio. Figures that are no numbers fail every comparison, and so end as inconclusive.
 fn find(comparison: &Comparison, limit: f64) -> Finding {
-    match comparison.wall.interval_95 {
+    match comparison.primary().interval_95 {
         Some(interval) if interval.high <= limit => Finding::Within,
         Some(interval) if interval.low > limit && comparison.verdict == Verdict::Slower => {
             Finding::Regression
@@ -161,6 +164,7 @@ pub(super) mod tests {
         Comparison {
             case: case.into(),
             variant: "new".into(),
+            metric: "wall_ns".into(),
             verdict,
             within_margin: false,
             interleave: serde_json::from_str("\"lockstep\"").expect("a mode"),
@@ -179,9 +183,11 @@ pub(super) mod tests {
                 p_adjusted: 0.03125,
                 block_sd: Some(0.01),
                 detectable: Some(0.02),
+                secondary: Default::default(),
                 log_ratios: vec![ratio.ln(); 6],
             },
             exploratory: BTreeMap::new(),
+            checks: Default::default(),
         }
     }
 
@@ -192,6 +198,7 @@ pub(super) mod tests {
             created: "2026-01-01T00:00:00Z".into(),
             margin: 0.03,
             blocks: 6,
+            builds: 1,
             reference: "old".into(),
             correction: Correction {
                 comparisons: comparisons.len(),
@@ -199,6 +206,9 @@ pub(super) mod tests {
                 smallest_p: 0.03125,
             },
             comparisons,
+            summaries: Vec::new(),
+            cases: Vec::new(),
+            variants: Vec::new(),
             not_run: not_run
                 .iter()
                 .map(|case| NotRun {

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use super::words;
+use super::costs::cost_rows;
+use super::{answers, words};
 use crate::analysis::RunResult;
 use crate::machine::Machine;
 use crate::plan::{Plan, PlannedCase};
+use crate::stats::Verdict;
 
 /// The report.
 pub fn markdown(plan: &Plan, machine: &Machine, result: &RunResult) -> String {
@@ -31,17 +33,23 @@ fn write_all(
         escape(&names.join(" / ")),
         escape(&plan.suite)
     )?;
-    for sentence in words::sentences(plan, result) {
-        writeln!(text, "{}\n", escape(&sentence))?;
+    for answer in answers(plan, result) {
+        writeln!(text, "{}\n", escape(&answer.headline))?;
+        for sentence in &answer.sentences {
+            writeln!(text, "- {}", escape(sentence))?;
+        }
+        writeln!(text)?;
     }
     verdicts(text, result)?;
     for caveat in words::caveats(plan, result) {
         writeln!(text, "- {}", escape(&caveat))?;
     }
+    means(text, result)?;
     not_run(text, result)?;
     resources(text, result)?;
     cases(text, plan, result)?;
     variants(text, plan)?;
+    costs(text, result)?;
     conditions(text, plan, machine)
 }
 
@@ -61,29 +69,77 @@ fn verdicts(text: &mut String, result: &RunResult) -> std::fmt::Result {
     for c in &result.comparisons {
         writeln!(
             text,
-            "| {} | {} | {} | {} | {} | **{}**{} | {} | {} |",
+            "| {} | {} | {} | {} | {} | **{}**{}{} | {} | {} |",
             escape(&c.case),
             escape(&c.variant),
             words::time(c.reference_wall_ns),
-            words::percent(c.wall.ratio),
-            words::interval(c.wall.interval_95),
+            words::percent(c.primary().ratio),
+            words::interval(c.primary().interval_95),
             c.verdict,
-            if c.within_margin {
+            if c.rests_on_cpu() { " CPU" } else { "" },
+            if c.within_margin && c.verdict != Verdict::Equivalent {
                 ", within the margin"
             } else {
                 ""
             },
-            c.wall.blocks,
-            words::detectable(&c.wall),
+            c.primary().blocks,
+            words::detectable(c.primary()),
         )?;
     }
     writeln!(
         text,
-        "\nRatios are wall time an iteration, variant over {reference}: the median over the blocks, with its \
+        "\nRatios are wall time an iteration (CPU time where the verdict says so), variant over {reference}: the median over the blocks, with its \
          exact sign-test interval. \"Detects\" is the smallest difference that this many blocks of this noise \
          find in 80 % of runs. Margin of equivalence: ±{} %.\n",
         result.margin * 100.0
     )
+}
+
+fn means(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    if result.summaries.iter().all(|summary| summary.cases < 2) {
+        return Ok(());
+    }
+    writeln!(text, "\n## On average over cases\n")?;
+    writeln!(text, "| cases | variant | geometric mean | 95 % interval |")?;
+    writeln!(text, "|---|---|---:|---:|")?;
+    for summary in &result.summaries {
+        let workload = summary.workload.as_deref().unwrap_or("all");
+        writeln!(
+            text,
+            "| {} ({}) | {} | {} | {} |",
+            escape(workload),
+            summary.cases,
+            escape(&summary.variant),
+            words::percent(summary.ratio),
+            words::interval(summary.interval_95)
+        )?;
+    }
+    writeln!(
+        text,
+        "\nOver the cases that every variant has, each of which weighs the same; intervals by a hierarchical bootstrap. \
+         Another choice of cases gives another mean: read the cases first."
+    )
+}
+
+fn costs(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    writeln!(text, "\n## Costs\n")?;
+    writeln!(
+        text,
+        "| variant | binary | start-up | build | peak memory, over the cases |"
+    )?;
+    writeln!(text, "|---|---:|---:|---:|---:|")?;
+    for row in cost_rows(result) {
+        writeln!(
+            text,
+            "| {} | {} | {} | {} | {} |",
+            escape(&row.variant),
+            row.binary,
+            row.startup,
+            row.build,
+            row.memory
+        )?;
+    }
+    Ok(())
 }
 
 fn not_run(text: &mut String, result: &RunResult) -> std::fmt::Result {
@@ -109,11 +165,13 @@ fn not_run(text: &mut String, result: &RunResult) -> std::fmt::Result {
 }
 
 fn resources(text: &mut String, result: &RunResult) -> std::fmt::Result {
-    const METRICS: [(&str, &str); 4] = [
+    const METRICS: [(&str, &str); 6] = [
         ("cpu_ns", "CPU time"),
         ("peak_rss_bytes", "peak memory"),
         ("minor_faults", "minor faults"),
+        ("major_faults", "major faults"),
         ("voluntary_switches", "waits"),
+        ("involuntary_switches", "preemptions"),
     ];
     if result.comparisons.is_empty() {
         return Ok(());
@@ -124,7 +182,7 @@ fn resources(text: &mut String, result: &RunResult) -> std::fmt::Result {
         "| case | variant | {} |",
         METRICS.map(|(_, title)| title).join(" | ")
     )?;
-    writeln!(text, "|---|---|---:|---:|---:|---:|")?;
+    writeln!(text, "|---|---|---:|---:|---:|---:|---:|---:|")?;
     for c in &result.comparisons {
         write!(text, "| {} | {} |", escape(&c.case), escape(&c.variant))?;
         for (name, _) in METRICS {
@@ -150,7 +208,7 @@ fn resources(text: &mut String, result: &RunResult) -> std::fmt::Result {
     writeln!(
         text,
         "\nRatios with 95 % intervals, exploratory: \\* is a difference after the Benjamini–Hochberg correction \
-         over the column; – is a metric that was zero in some block."
+         over the column (Holm where the verdict rests on it); – is a metric that was zero in some block."
     )
 }
 
@@ -166,7 +224,7 @@ fn cases(text: &mut String, plan: &Plan, result: &RunResult) -> std::fmt::Result
             .comparisons
             .iter()
             .filter(|c| c.case == case.id)
-            .filter_map(|c| Some(format!("{:.2} %", c.wall.block_sd? * 100.0)))
+            .filter_map(|c| Some(format!("{:.2} %", c.primary().block_sd? * 100.0)))
             .collect();
         writeln!(
             text,
@@ -194,21 +252,20 @@ fn variants(text: &mut String, plan: &Plan) -> std::fmt::Result {
     writeln!(text, "\n## Variants\n")?;
     writeln!(
         text,
-        "| variant | target | C library | linkage | allocator | binary |"
+        "| variant | target | C library | linkage | allocator |"
     )?;
-    writeln!(text, "|---|---|---|---|---|---:|")?;
+    writeln!(text, "|---|---|---|---|---|")?;
     for variant in &plan.variants {
         let identity = &variant.identity;
         writeln!(
             text,
-            "| {} | {} | {} {} | {} | {} | {:.1} MB |",
+            "| {} | {} | {} {} | {} | {} |",
             escape(&variant.name),
             escape(&variant.settings.target),
             identity.libc,
             escape(identity.libc_version.as_deref().unwrap_or("?")),
             identity.linkage,
             escape(&identity.allocator),
-            variant.binary_bytes as f64 / 1e6,
         )?;
     }
     Ok(())
@@ -245,12 +302,14 @@ fn conditions(text: &mut String, plan: &Plan, machine: &Machine) -> std::fmt::Re
         } else {
             ""
         };
-        writeln!(text, "- source: {}{dirty}", git.revision)?;
+        writeln!(text, "- source: {}{dirty}", escape(&git.revision))?;
     }
     writeln!(
         text,
         "- planned: {}, seed {}, {} blocks",
-        plan.created, plan.seed, plan.blocks
+        escape(&plan.created),
+        plan.seed,
+        plan.blocks
     )?;
     writeln!(
         text,
@@ -264,11 +323,13 @@ pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' => escaped.extend(['\\', character]),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => {
+                escaped.extend(['\\', character])
+            }
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
-            '\n' | '\r' => escaped.push(' '),
+            c if c.is_control() => escaped.push(' '),
             _ => escaped.push(character),
         }
     }
@@ -277,7 +338,7 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// Text between backticks, where only a backtick ends it.
 fn code(text: &str) -> String {
-    text.replace(['\n', '\r'], " ").replace('`', "'")
+    text.replace(char::is_control, " ").replace('`', "'")
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! Numbers and sentences, the same in every face.
+//! Numbers and short phrases, the same in every face.
 
 use crate::analysis::{Comparison, CorrectionMethod, Estimate, RatioInterval, RunResult};
-use crate::plan::Plan;
-use crate::stats::Verdict;
+use crate::plan::{Interleave, Plan};
 
 /// A ratio as a signed percentage: 1.019 is `+1.9 %`; from a factor of two on as the factor: `×2.31`.
 pub fn percent(ratio: f64) -> String {
@@ -56,62 +55,64 @@ pub fn time(ns: f64) -> String {
     format!("{value:.digits$} {unit}")
 }
 
-/// The answer in plain words, one sentence a variant.
-pub fn sentences(plan: &Plan, result: &RunResult) -> Vec<String> {
-    let variants = plan.variants.iter().skip(1);
-    variants
-        .map(|variant| sentence(&variant.name, plan, result))
-        .collect()
+/// A size in the unit that suits it, three digits: `9.41 MB`.
+pub fn bytes(bytes: f64) -> String {
+    let (value, unit) = match bytes.abs() {
+        b if b < 1e3 => return format!("{bytes:.0} B"),
+        b if b < 1e6 => (bytes / 1e3, "kB"),
+        b if b < 1e9 => (bytes / 1e6, "MB"),
+        _ => (bytes / 1e9, "GB"),
+    };
+    format!("{} {unit}", three_digits(value))
 }
 
-fn sentence(variant: &str, plan: &Plan, result: &RunResult) -> String {
-    let of = |verdict: Verdict| -> Vec<&Comparison> {
-        let all = result.comparisons.iter();
-        all.filter(|c| c.variant == variant && c.verdict == verdict)
-            .collect()
-    };
-    let sized = |comparisons: &[&Comparison]| {
-        let named = comparisons
-            .iter()
-            .map(|c| format!("{} ({})", c.case, percent(c.wall.ratio)));
-        named.collect::<Vec<_>>().join(", ")
-    };
-    let named = |all: &[&Comparison]| {
-        all.iter()
-            .map(|c| c.case.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let mut parts = Vec::new();
-    for (verdict, word) in [
-        (Verdict::Slower, "slower at"),
-        (Verdict::Faster, "faster at"),
-    ] {
-        let comparisons = of(verdict);
-        if !comparisons.is_empty() {
-            parts.push(format!("{word} {}", sized(&comparisons)));
-        }
+/// A number with three digits, or all digits of a large whole one: `0.123`, `12.3`, `12345`.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        _ if value == value.trunc() && value.abs() < 1e15 => format!("{value}"),
+        v if v >= 100.0 => format!("{value:.1}"),
+        v if v >= 0.001 => three_digits(value),
+        _ => format!("{value:.2e}"),
     }
-    let equivalent = of(Verdict::Equivalent);
-    if !equivalent.is_empty() {
-        let margin = plan.margin * 100.0;
-        parts.push(format!(
-            "equivalent within ±{margin} % for {}",
-            named(&equivalent)
-        ));
-    }
-    let reference = &result.reference;
-    let open = of(Verdict::Inconclusive);
-    let said = match parts.is_empty() {
-        true => format!("Nothing can be said of {variant} against {reference} on this machine yet"),
-        false => format!(
-            "On this machine {variant} against {reference} is {}",
-            parts.join("; ")
-        ),
+}
+
+fn three_digits(value: f64) -> String {
+    let digits = match value.abs() {
+        v if v < 1.0 => 3,
+        v if v < 10.0 => 2,
+        v if v < 100.0 => 1,
+        _ => 0,
     };
-    match open.is_empty() {
-        true => format!("{said}."),
-        false => format!("{said}; inconclusive for {}.", named(&open)),
+    format!("{value:.digits$}")
+}
+
+/// A p-value: `0.012`, or `< 0.001`.
+pub fn p_value(p: f64) -> String {
+    match p {
+        p if p < 0.001 => "< 0.001".into(),
+        p => format!("{p:.3}"),
+    }
+}
+
+/// The margin of equivalence: `±3 %`.
+pub fn margin(margin: f64) -> String {
+    format!("±{} %", number((margin * 1e5).round() / 1e3))
+}
+
+/// A moment in RFC 3339 as people read it: `2026-01-02 03:04:05 UTC`.
+pub fn moment(text: &str) -> String {
+    match (text.split_once('T'), text.strip_suffix('Z')) {
+        (Some((date, time)), Some(_)) => format!("{date} {} UTC", time.trim_end_matches('Z')),
+        _ => text.into(),
+    }
+}
+
+/// Words as people list them: `a, b and c`.
+pub fn list(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [init @ .., last] => format!("{} and {last}", init.join(", ")),
     }
 }
 
@@ -137,7 +138,7 @@ pub fn caveats(plan: &Plan, result: &RunResult) -> Vec<String> {
     let sequential: Vec<&str> = plan
         .cases
         .iter()
-        .filter(|case| case.interleave == crate::plan::Interleave::Sequential)
+        .filter(|case| case.interleave == Interleave::Sequential)
         .map(|case| case.id.as_str())
         .collect();
     if !sequential.is_empty() {
@@ -146,10 +147,22 @@ pub fn caveats(plan: &Plan, result: &RunResult) -> Vec<String> {
             sequential.join(", ")
         ));
     }
-    caveats.push(
-        "Each variant was built once: what another layout of the same code would change is not covered."
+    if result.comparisons.iter().any(Comparison::rests_on_cpu) {
+        caveats.push(
+            "Where the measured program is the client of another one, the verdict rests on its own CPU time \
+             (marked CPU): the other one's time is the same for every variant and would dilute the difference."
+                .into(),
+        );
+    }
+    caveats.push(match result.builds {
+        0 | 1 => "Each variant was built once: layout is not covered. Another order of the same functions can change \
+                  a time by some per cent, and one build is one sample of it."
             .into(),
-    );
+        builds => format!(
+            "Each variant was built {builds} times with its code laid out in different ways, and blocks took turns \
+             with the builds: the intervals cover layout as far as {builds} samples of it can."
+        ),
+    });
     caveats
 }
 

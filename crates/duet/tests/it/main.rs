@@ -7,6 +7,7 @@ mod gate;
 mod host;
 mod hostile;
 mod overhead;
+mod report;
 mod resume;
 mod verify;
 mod workspace;

@@ -1,0 +1,128 @@
+//! What was measured of each case, in absolute figures: for people, and for plots against size.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::blocks::ValidBlock;
+use super::metric::{Metric, per_iteration};
+use crate::plan::{Plan, PlannedCase};
+use crate::stats;
+
+/// The absolute figures of a case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseFigures {
+    /// The case's id.
+    pub case: String,
+    /// Valid blocks.
+    pub blocks: usize,
+    /// The figures of each variant, the reference first.
+    pub variants: Vec<VariantFigures>,
+}
+
+/// The figures of a variant on a case: medians over the valid blocks. What was not read is absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VariantFigures {
+    /// The variant.
+    pub variant: String,
+    /// Metrics of an iteration by name (`wall_ns`, `cpu_ns`, `minor_faults`, …); `peak_rss_bytes` is that of a process.
+    pub metrics: BTreeMap<String, f64>,
+    /// The numbers among the results that the program reports.
+    pub results: BTreeMap<String, f64>,
+    /// The latencies of operations, by phase, where the program reports them.
+    pub operations: BTreeMap<String, Operations>,
+}
+
+/// The latencies of a phase's operations in nanoseconds: each the median over the valid blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Operations {
+    /// Operations in a process.
+    pub count: f64,
+    /// The median latency.
+    pub p50_ns: f64,
+    /// The 95th percentile.
+    pub p95_ns: f64,
+    /// The 99th percentile.
+    pub p99_ns: f64,
+    /// The 99.9th percentile.
+    pub p999_ns: f64,
+    /// The longest.
+    pub max_ns: f64,
+    /// CPU time of the measured process for an operation; absent where it was not reported.
+    pub client_cpu_ns: Option<f64>,
+}
+
+pub(super) fn figures(plan: &Plan, case: &PlannedCase, blocks: &[ValidBlock]) -> CaseFigures {
+    let variants = plan.variants.iter().enumerate();
+    CaseFigures {
+        case: case.id.clone(),
+        blocks: blocks.len(),
+        variants: variants
+            .map(|(index, variant)| of_variant(&variant.name, index, case, blocks))
+            .collect(),
+    }
+}
+
+fn of_variant(
+    name: &str,
+    index: usize,
+    case: &PlannedCase,
+    blocks: &[ValidBlock],
+) -> VariantFigures {
+    let processes = || blocks.iter().map(|block| block.processes[index]);
+    let observations = || processes().filter_map(|process| process.observation.as_ref());
+    let metrics = std::iter::once(Metric::Wall).chain(Metric::OTHERS);
+    let median_of = |metric: Metric| {
+        let figures: Vec<f64> = processes()
+            .filter_map(|process| per_iteration(case, process, metric))
+            .collect();
+        stats::median(&figures)
+    };
+    let mut results: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for observation in observations() {
+        for (name, value) in &observation.result {
+            if let Some(number) = value.as_f64() {
+                results.entry(name.clone()).or_default().push(number);
+            }
+        }
+    }
+    let phases: std::collections::BTreeSet<&String> = observations()
+        .flat_map(|observation| observation.phases.keys())
+        .collect();
+    let operations = phases.into_iter().filter_map(|phase| {
+        let histograms: Vec<_> = observations()
+            .filter_map(|observation| observation.phases.get(phase)?.histogram)
+            .collect();
+        let median_of = |figure: fn(&probe::Histogram) -> u64| {
+            let figures: Vec<f64> = histograms.iter().map(|h| figure(h) as f64).collect();
+            stats::median(&figures)
+        };
+        let cpu: Vec<f64> = observations()
+            .filter_map(|observation| {
+                let phase = observation.phases.get(phase)?;
+                phase.client_cpu_ns_per_operation
+            })
+            .collect();
+        let operations = Operations {
+            count: median_of(|h| h.count)?,
+            p50_ns: median_of(|h| h.p50_ns)?,
+            p95_ns: median_of(|h| h.p95_ns)?,
+            p99_ns: median_of(|h| h.p99_ns)?,
+            p999_ns: median_of(|h| h.p999_ns)?,
+            max_ns: median_of(|h| h.max_ns)?,
+            client_cpu_ns: stats::median(&cpu),
+        };
+        Some((phase.clone(), operations))
+    });
+    VariantFigures {
+        variant: name.into(),
+        metrics: metrics
+            .filter_map(|metric| Some((metric.name().to_string(), median_of(metric)?)))
+            .collect(),
+        results: results
+            .into_iter()
+            .filter_map(|(name, numbers)| Some((name, stats::median(&numbers)?)))
+            .collect(),
+        operations: operations.collect(),
+    }
+}

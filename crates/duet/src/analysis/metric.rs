@@ -1,0 +1,152 @@
+//! The figures that processes are compared by, and the log-ratio of a block.
+
+use crate::journal::ProcessEntry;
+use crate::plan::{Interleave, PlannedCase};
+use crate::process::Turn;
+use crate::stats;
+
+/// A figure that a process's turns and observation give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Metric {
+    Wall,
+    Cpu,
+    PeakRss,
+    MinorFaults,
+    MajorFaults,
+    VoluntarySwitches,
+    InvoluntarySwitches,
+}
+
+impl Metric {
+    /// All but wall time.
+    pub(super) const OTHERS: [Self; 6] = [
+        Self::Cpu,
+        Self::PeakRss,
+        Self::MinorFaults,
+        Self::MajorFaults,
+        Self::VoluntarySwitches,
+        Self::InvoluntarySwitches,
+    ];
+
+    /// The name in `result.json`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Wall => "wall_ns",
+            Self::Cpu => "cpu_ns",
+            Self::PeakRss => "peak_rss_bytes",
+            Self::MinorFaults => "minor_faults",
+            Self::MajorFaults => "major_faults",
+            Self::VoluntarySwitches => "voluntary_switches",
+            Self::InvoluntarySwitches => "involuntary_switches",
+        }
+    }
+
+    /// The figure of a turn; `None` for what is measured once a process.
+    fn of_turn(self, turn: &Turn) -> Option<u64> {
+        match self {
+            Self::Wall => Some(turn.wall_ns()),
+            Self::Cpu => Some(turn.user_ns.saturating_add(turn.sys_ns)),
+            Self::MinorFaults => Some(turn.minor_faults),
+            Self::MajorFaults => Some(turn.major_faults),
+            Self::VoluntarySwitches => Some(turn.voluntary_switches),
+            Self::InvoluntarySwitches => Some(turn.involuntary_switches),
+            Self::PeakRss => None,
+        }
+    }
+}
+
+/// The turns that count.
+pub(crate) fn measured<'a>(case: &PlannedCase, process: &'a ProcessEntry) -> &'a [Turn] {
+    process.turns.get(case.warmup_turns..).unwrap_or_default()
+}
+
+/// The figure of an iteration in one process: the median over its turns for times, the mean for counts, the
+/// one figure for peak memory.
+pub(super) fn per_iteration(
+    case: &PlannedCase,
+    process: &ProcessEntry,
+    metric: Metric,
+) -> Option<f64> {
+    let turns = measured(case, process);
+    match metric {
+        Metric::PeakRss => Some(process.observation.as_ref()?.peak_rss_bytes? as f64),
+        Metric::Wall | Metric::Cpu => {
+            let figures: Option<Vec<f64>> = turns
+                .iter()
+                .map(|turn| Some(metric.of_turn(turn)? as f64 / turn.iterations.max(1) as f64))
+                .collect();
+            stats::median(&figures?)
+        }
+        _ => {
+            let iterations: u64 = turns.iter().map(|turn| turn.iterations).sum();
+            let sum = sum(turns, metric)?;
+            (iterations > 0).then(|| sum / iterations as f64)
+        }
+    }
+}
+
+/// The wall time of an iteration in one process, nanoseconds: the median over its measured turns.
+pub(crate) fn wall_ns_per_iteration(case: &PlannedCase, process: &ProcessEntry) -> Option<f64> {
+    per_iteration(case, process, Metric::Wall)
+}
+
+/// The CPU time of an iteration in one process, nanoseconds: the median over its measured turns.
+pub(crate) fn cpu_ns_per_iteration(case: &PlannedCase, process: &ProcessEntry) -> Option<f64> {
+    per_iteration(case, process, Metric::Cpu)
+}
+
+/// The block's log-ratio of a metric; `None` where either side is zero or was not read.
+///
+/// Times in lock-step: the median of the turn-by-turn log-ratios, because turns of the same number ran
+/// next to each other; in slices: the log-ratio of the sums, because there are few turns and each is
+/// interleaved in itself. Times one after the other: the log-ratio of the medians. Counts: the log-ratio of the
+/// sums, because most turns have none. Peak memory: one figure a process.
+pub(super) fn block_log_ratio(
+    case: &PlannedCase,
+    reference: &ProcessEntry,
+    variant: &ProcessEntry,
+    metric: Metric,
+) -> Option<f64> {
+    let turn_by_turn = || {
+        let pairs = measured(case, reference)
+            .iter()
+            .zip(measured(case, variant));
+        let ratios: Option<Vec<f64>> = pairs
+            .map(|(a, b)| log_ratio(metric.of_turn(a)? as f64, metric.of_turn(b)? as f64))
+            .collect();
+        stats::median(&ratios?)
+    };
+    let of_medians = || {
+        log_ratio(
+            per_iteration(case, reference, metric)?,
+            per_iteration(case, variant, metric)?,
+        )
+    };
+    let of_sums = || {
+        log_ratio(
+            sum(measured(case, reference), metric)?,
+            sum(measured(case, variant), metric)?,
+        )
+    };
+    match metric {
+        Metric::Wall | Metric::Cpu => match case.interleave {
+            Interleave::Lockstep | Interleave::Concurrent => turn_by_turn(),
+            Interleave::Sliced => of_sums(),
+            Interleave::Sequential => of_medians(),
+        },
+        Metric::PeakRss => of_medians(),
+        _ => of_sums(),
+    }
+}
+
+fn sum(turns: &[Turn], metric: Metric) -> Option<f64> {
+    turns
+        .iter()
+        .map(|turn| metric.of_turn(turn).map(|figure| figure as f64))
+        .sum()
+}
+
+/// ln(variant / reference); `None` where either is zero, because then there is no ratio.
+pub(super) fn log_ratio(reference: f64, variant: f64) -> Option<f64> {
+    (reference > 0.0 && variant > 0.0).then(|| (variant / reference).ln())
+}

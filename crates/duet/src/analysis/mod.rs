@@ -1,0 +1,157 @@
+//! From a plan and its journal to comparisons: a pure function, so that any run can be analysed again.
+
+mod blocks;
+mod checks;
+mod comparison;
+mod correction;
+mod costs;
+mod figures;
+mod metric;
+mod secondary;
+mod summary;
+
+use serde::{Deserialize, Serialize};
+
+use crate::journal::Entry;
+use crate::plan::{NotRun, Plan};
+use crate::stats;
+
+pub use blocks::DroppedBlock;
+pub use checks::{Check, Checks};
+pub use comparison::{Comparison, Estimate};
+pub use correction::{Correction, CorrectionMethod};
+pub use costs::{Startup, VariantCosts};
+pub use figures::{CaseFigures, Operations, VariantFigures};
+pub use secondary::{Secondary, SecondaryEstimate};
+pub use summary::Summary;
+pub(crate) use summary::workload;
+
+pub(crate) use blocks::{ValidBlock, valid_blocks_of_cases};
+pub(crate) use metric::{cpu_ns_per_iteration, measured, wall_ns_per_iteration};
+
+/// The version of `result.json`; described by `docs/result.schema.json`.
+pub const RESULT_SCHEMA: u32 = 2;
+
+/// The level of the intervals and tests.
+const ALPHA: f64 = 0.05;
+
+/// The power at which the minimal detectable effect is stated.
+const POWER: f64 = 0.8;
+
+/// What a run says; `result.json` in the results folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// The version of this format: [`RESULT_SCHEMA`].
+    pub schema: u32,
+    /// The suite's name.
+    pub suite: String,
+    /// When the plan was made, RFC 3339.
+    pub created: String,
+    /// The margin of equivalence as a ratio minus one.
+    pub margin: f64,
+    /// Blocks a case that were planned; a case may have its own number.
+    pub blocks: usize,
+    /// Builds of each variant. With one, the layout of the code is not covered by the intervals.
+    pub builds: usize,
+    /// The variant that the others are compared with.
+    pub reference: String,
+    /// How verdicts are corrected for the number of comparisons.
+    pub correction: Correction,
+    /// One per case and variant other than the reference, in the plan's order.
+    pub comparisons: Vec<Comparison>,
+    /// The geometric mean of the ratios of each variant: over the suite, and over each workload.
+    pub summaries: Vec<Summary>,
+    /// The absolute figures of each case with a valid block.
+    pub cases: Vec<CaseFigures>,
+    /// What each variant costs, the reference first.
+    pub variants: Vec<VariantCosts>,
+    /// Cases that were chosen and gave no valid block, or could not be run at all.
+    pub not_run: Vec<NotRun>,
+    /// Blocks that do not count, for any variant.
+    pub dropped: Vec<DroppedBlock>,
+}
+
+/// An interval of ratios.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RatioInterval {
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// The confidence: exact for the intervals of medians.
+    pub level: f64,
+}
+
+impl From<stats::Interval> for RatioInterval {
+    /// From the log scale.
+    fn from(interval: stats::Interval) -> Self {
+        Self {
+            low: interval.low.exp(),
+            high: interval.high.exp(),
+            level: interval.level,
+        }
+    }
+}
+
+/// Analyses a run.
+pub fn analyse(plan: &Plan, entries: &[Entry]) -> RunResult {
+    let mut not_run = plan.not_run.clone();
+    let mut comparisons = Vec::new();
+    let mut cases = Vec::new();
+    let by_case = blocks::group(entries);
+    let nothing = blocks::CaseEntries::new();
+    // The build that each comparison's blocks ran, for the levels of the summary.
+    let mut builds: Vec<Vec<usize>> = Vec::new();
+    for case in &plan.cases {
+        let entries = by_case.get(case.id.as_str()).unwrap_or(&nothing);
+        let blocks = blocks::valid_blocks(plan, case, entries);
+        if blocks.is_empty() {
+            not_run.push(NotRun {
+                case: case.id.clone(),
+                reason: blocks::no_block_reason(entries),
+            });
+            continue;
+        }
+        cases.push(figures::figures(plan, case, &blocks));
+        for variant in 1..plan.variants.len() {
+            match comparison::compare(plan, case, &blocks, variant) {
+                Some(comparison) => {
+                    comparisons.push(comparison);
+                    let build = |block: &ValidBlock| block.processes[variant].build;
+                    builds.push(blocks.iter().map(build).collect());
+                }
+                None => not_run.push(NotRun {
+                    case: case.id.clone(),
+                    reason: format!(
+                        "the journal has a block without measured times of {}",
+                        plan.variants[variant].name
+                    ),
+                }),
+            }
+        }
+    }
+    let correction = correction::correct(&mut comparisons, plan.margin);
+    RunResult {
+        schema: RESULT_SCHEMA,
+        suite: plan.suite.clone(),
+        created: plan.created.clone(),
+        margin: plan.margin,
+        blocks: plan.blocks,
+        builds: plan.builds,
+        reference: plan
+            .variants
+            .first()
+            .map(|variant| variant.name.clone())
+            .unwrap_or_default(),
+        correction,
+        summaries: summary::summaries(plan, &comparisons, &builds),
+        comparisons,
+        cases,
+        variants: costs::costs(plan),
+        not_run,
+        dropped: blocks::dropped_blocks(entries),
+    }
+}
+
+#[cfg(test)]
+mod tests;
