@@ -210,6 +210,9 @@ fn times_that_cannot_be_make_the_block_invalid() {
         |turns| turns[0].iterations = 0,
         "a: turn 0 has no iterations",
     );
+    let sliced = "a: turn 1 was let run for none of its time, or for more than it had";
+    check_invalid(|turns| turns[1].active_ns = Some(0), sliced);
+    check_invalid(|turns| turns[1].active_ns = Some(u64::MAX), sliced);
 }
 
 #[test]

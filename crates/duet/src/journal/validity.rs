@@ -25,6 +25,15 @@ pub fn fault(process: &ProcessEntry) -> Option<String> {
         if turn.end_ns < turn.start_ns || turn.start_ns < before {
             return Some(format!("{name}: the clock went back in turn {number}"));
         }
+        let elapsed_ns = turn.end_ns - turn.start_ns;
+        if turn
+            .active_ns
+            .is_some_and(|active_ns| active_ns == 0 || active_ns > elapsed_ns)
+        {
+            return Some(format!(
+                "{name}: turn {number} was let run for none of its time, or for more than it had"
+            ));
+        }
         before = turn.end_ns;
     }
     None
