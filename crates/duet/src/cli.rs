@@ -16,7 +16,7 @@ use crate::resume::resume;
 use crate::run::{self, Amount, Request};
 use crate::terminal::{self, print, say, tell};
 use crate::turns::Interleave;
-use crate::units::{parse_duration, parse_share};
+use crate::units::{parse_difference, parse_duration, parse_share};
 use crate::{doctor, gate, journal, report, verify};
 
 /// Compares builds of a program, interleaved process by process: faster, slower, equivalent?
@@ -75,7 +75,7 @@ struct RunArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with_all = ["detect", "budget"])]
     blocks: Option<usize>,
     /// As many blocks as find this difference, such as 2%, by a pilot
-    #[arg(long, value_name = "SIZE", value_parser = parse_share, conflicts_with = "budget")]
+    #[arg(long, value_name = "SIZE", value_parser = parse_difference, conflicts_with = "budget")]
     detect: Option<f64>,
     /// As many blocks as fit into this time, such as 20m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]

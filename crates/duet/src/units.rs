@@ -34,6 +34,19 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
     Ok(share.abs())
 }
 
+/// A difference that is to be found: a share as [`parse_share`] reads it, above 0 and below 100 %.
+///
+/// # Errors
+/// Anything else, with what to type instead.
+pub fn parse_difference(text: &str) -> Result<f64, String> {
+    match parse_share(text)? {
+        share if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err(format!(
+            "`{text}` is no difference between 0% and 100%; type for example 2%"
+        )),
+    }
+}
+
 /// A length of time: `90s`, `20m`, `1h 30m`, anything that [`humantime`] reads and that is not zero. It
 /// fits clap's `value_parser`.
 ///

@@ -5,6 +5,7 @@ mod checks;
 mod comparison;
 mod correction;
 mod costs;
+mod disturbances;
 mod figures;
 mod metric;
 mod secondary;
@@ -21,6 +22,7 @@ pub use checks::{Check, Checks};
 pub use comparison::{Comparison, Estimate};
 pub use correction::{Correction, CorrectionMethod};
 pub use costs::{Startup, VariantCosts};
+pub use disturbances::{Disturbances, Share};
 pub use figures::{CaseFigures, Operations, VariantFigures};
 pub use secondary::{Secondary, SecondaryEstimate};
 pub use summary::Summary;
@@ -69,6 +71,8 @@ pub struct RunResult {
     pub not_run: Vec<NotRun>,
     /// Blocks that do not count, for any variant.
     pub dropped: Vec<DroppedBlock>,
+    /// What else went on while the others ran.
+    pub disturbances: Disturbances,
 }
 
 /// An interval of ratios.
@@ -150,6 +154,7 @@ pub fn analyse(plan: &Plan, entries: &[Entry]) -> RunResult {
         variants: costs::costs(plan),
         not_run,
         dropped: blocks::dropped_blocks(entries),
+        disturbances: disturbances::disturbances(entries),
     }
 }
 

@@ -217,6 +217,7 @@ pub(super) mod tests {
                 })
                 .collect(),
             dropped: Vec::new(),
+            disturbances: Default::default(),
         }
     }
 

@@ -25,6 +25,7 @@ use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant, Su
 use crate::stage::Stage;
 use crate::stats::{self, Verdict};
 use crate::terminal::{duration, say};
+use crate::turns::Turns;
 
 /// The suite whose cases are run; the first cases of the quick suite where no case belongs to it.
 const SUITE: &str = "verify";
@@ -42,7 +43,7 @@ const WANTED: (f64, f64) = (0.03, 0.8);
 const EFFECTS: [f64; 4] = [0.01, 0.02, 0.03, 0.05];
 
 /// The ways to interleave that are compared with running one after the other.
-const MODES: [Interleave; 1] = [Interleave::Lockstep];
+const MODES: [Interleave; 2] = [Interleave::Lockstep, Interleave::Sliced];
 
 /// The shares of the time for identical variants, injected slowdowns and the ways to interleave.
 const SHARES: [f64; 3] = [0.4, 0.35, 0.25];
@@ -349,13 +350,7 @@ impl Bench<'_> {
         let mut series = Vec::new();
         for case in &plan.cases {
             for interleave in std::iter::once(Interleave::Sequential).chain(MODES) {
-                series.push(Series::new(
-                    plan,
-                    PlannedCase {
-                        interleave,
-                        ..case.clone()
-                    },
-                ));
+                series.push(Series::new(plan, recut(case, interleave)));
             }
         }
         clock.rounds(SHARES[2], || self.round(&mut series, clock))?;
@@ -410,6 +405,20 @@ impl Bench<'_> {
             clock.show(&series.case.id);
         }
         Ok(())
+    }
+}
+
+/// The same work cut for another way to interleave.
+fn recut(case: &PlannedCase, interleave: Interleave) -> PlannedCase {
+    let iterations = case.turns as f64 * case.iterations_per_turn as f64;
+    let seconds = iterations * case.calibrated_seconds;
+    let turns = Turns::new(interleave, case.calibrated_seconds, seconds);
+    PlannedCase {
+        interleave,
+        iterations_per_turn: turns.iterations_per_turn,
+        warmup_turns: turns.warmup_turns,
+        turns: turns.turns,
+        ..case.clone()
     }
 }
 

@@ -100,7 +100,7 @@ fn amounts_exclude_each_other_and_are_checked() {
     refused(&["--blocks", "6", "--budget", "1m"], "cannot be used with");
     refused(&["--detect", "2%", "--budget", "1m"], "cannot be used with");
     refused(&["--detect", "0%"], "--detect");
-    refused(&["--detect", "0.02"], "such as 2%");
+    refused(&["--detect", "100%"], "for example 2%");
     refused(&["--budget", "soon"], "--budget");
     refused(&["--builds", "0"], "--builds takes 1 to 16, not 0");
     refused(

@@ -1,7 +1,7 @@
 //! The tables of the page: verdicts, costs, resources, validity, machine.
 
 use super::case::CaseView;
-use crate::analysis::{Comparison, Estimate, RunResult};
+use crate::analysis::{Comparison, Estimate, RunResult, Share};
 use crate::machine::Machine;
 use crate::plan::{Interleave, Plan};
 use crate::report::words;
@@ -167,6 +167,7 @@ pub fn validity(plan: &Plan, result: &RunResult) -> Vec<Fact> {
             ),
         ));
     }
+    facts.push(Fact::new("What else went on", disturbances(result)));
     let checks = |name: &str, p: &dyn Fn(&Comparison) -> Option<f64>| {
         let tested = result.comparisons.iter().filter(|c| p(c).is_some()).count();
         let low: Vec<String> = result
@@ -195,6 +196,29 @@ pub fn validity(plan: &Plan, result: &RunResult) -> Vec<Fact> {
         Some(c.checks.order?.p)
     }));
     facts
+}
+
+/// What else went on while the valid blocks ran, in words.
+fn disturbances(result: &RunResult) -> String {
+    let found = &result.disturbances;
+    let share = |name: &str, share: Option<Share>| match share {
+        Some(share) => format!(
+            "{name} {:.1} % at the median, {:.1} % at the highest",
+            share.median * 100.0,
+            share.highest * 100.0
+        ),
+        None => format!("{name} not known"),
+    };
+    let throttled = match found.throttled_ns {
+        Some(0) => "no throttling by a CPU quota".into(),
+        Some(ns) => format!("throttled for {}", words::time(ns as f64)),
+        None => "throttling not known".into(),
+    };
+    format!(
+        "in the blocks that count: {}; {}; {throttled}",
+        share("stolen CPU time", found.steal_share),
+        share("foreign load", found.foreign_share)
+    )
 }
 
 /// The machine and what ran on it.
