@@ -21,7 +21,7 @@ use crate::conditions::Gates;
 use crate::config::{Case, Config, Suite};
 use crate::error::{Error, Result};
 use crate::fixture::Environment;
-use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant, Surroundings};
+use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedVariant, Surroundings};
 use crate::stage::Stage;
 use crate::stats::{self, Verdict};
 use crate::terminal::{duration, say};
@@ -315,11 +315,7 @@ impl Bench<'_> {
         for (case, pilot) in slowed.cases.iter().zip(pilots) {
             let (effect, power) = WANTED;
             chosen.push(stats::pilot_blocks(pilot, effect.ln_1p(), 0.05, power));
-            let case = PlannedCase {
-                interleave: Interleave::Lockstep,
-                ..case.clone()
-            };
-            series.push(Series::new(&slowed, case));
+            series.push(Series::new(&slowed, case.shared(Interleave::Lockstep)));
         }
         clock.rounds(SHARES[1], || self.round(&mut series, clock))?;
         let mut rows = Vec::new();
@@ -348,14 +344,13 @@ impl Bench<'_> {
     fn modes(&self, plan: &Plan, clock: &Clock) -> Result<Vec<Mode>> {
         let mut series = Vec::new();
         for case in &plan.cases {
-            for interleave in std::iter::once(Interleave::Sequential).chain(MODES) {
-                series.push(Series::new(
-                    plan,
-                    PlannedCase {
-                        interleave,
-                        ..case.clone()
-                    },
-                ));
+            // Slices where the plan chose them: iterations that are long enough for some.
+            let sliced = Some(Interleave::Sliced).filter(|sliced| case.interleave == *sliced);
+            for interleave in std::iter::once(Interleave::Sequential)
+                .chain(MODES)
+                .chain(sliced)
+            {
+                series.push(Series::new(plan, case.shared(interleave)));
             }
         }
         clock.rounds(SHARES[2], || self.round(&mut series, clock))?;
