@@ -10,7 +10,7 @@ use crate::conditions::Gates;
 use crate::config::{Fixture, Variant};
 use crate::pilot::Pilot;
 use crate::schedule::{balanced_orders, generator};
-pub use crate::turns::Interleave;
+pub use crate::turns::{Interleave, Turns};
 
 /// The version of `plan.toml`.
 pub const PLAN_SCHEMA: u32 = 1;
@@ -148,6 +148,22 @@ pub struct PlannedCase {
     /// Results that every observation must report.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub expect: BTreeMap<String, f64>,
+}
+
+impl PlannedCase {
+    /// The case with as much work, shared and cut in another way.
+    pub fn shared(&self, interleave: Interleave) -> Self {
+        let iterations = self.turns as f64 * self.iterations_per_turn as f64;
+        let seconds = iterations * self.calibrated_seconds;
+        let turns = Turns::new(interleave, self.calibrated_seconds, seconds);
+        Self {
+            interleave,
+            iterations_per_turn: turns.iterations_per_turn,
+            warmup_turns: turns.warmup_turns,
+            turns: turns.turns,
+            ..self.clone()
+        }
+    }
 }
 
 /// A case that was chosen and could not be run.

@@ -21,11 +21,10 @@ use crate::conditions::Gates;
 use crate::config::{Case, Config, Suite};
 use crate::error::{Error, Result};
 use crate::fixture::Environment;
-use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant, Surroundings};
+use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedVariant, Surroundings};
 use crate::stage::Stage;
 use crate::stats::{self, Verdict};
 use crate::terminal::{duration, say};
-use crate::turns::Turns;
 
 /// The suite whose cases are run; the first cases of the quick suite where no case belongs to it.
 const SUITE: &str = "verify";
@@ -43,7 +42,7 @@ const WANTED: (f64, f64) = (0.03, 0.8);
 const EFFECTS: [f64; 4] = [0.01, 0.02, 0.03, 0.05];
 
 /// The ways to interleave that are compared with running one after the other.
-const MODES: [Interleave; 2] = [Interleave::Lockstep, Interleave::Sliced];
+const MODES: [Interleave; 1] = [Interleave::Lockstep];
 
 /// The shares of the time for identical variants, injected slowdowns and the ways to interleave.
 const SHARES: [f64; 3] = [0.4, 0.35, 0.25];
@@ -316,11 +315,7 @@ impl Bench<'_> {
         for (case, pilot) in slowed.cases.iter().zip(pilots) {
             let (effect, power) = WANTED;
             chosen.push(stats::pilot_blocks(pilot, effect.ln_1p(), 0.05, power));
-            let case = PlannedCase {
-                interleave: Interleave::Lockstep,
-                ..case.clone()
-            };
-            series.push(Series::new(&slowed, case));
+            series.push(Series::new(&slowed, case.shared(Interleave::Lockstep)));
         }
         clock.rounds(SHARES[1], || self.round(&mut series, clock))?;
         let mut rows = Vec::new();
@@ -349,8 +344,13 @@ impl Bench<'_> {
     fn modes(&self, plan: &Plan, clock: &Clock) -> Result<Vec<Mode>> {
         let mut series = Vec::new();
         for case in &plan.cases {
-            for interleave in std::iter::once(Interleave::Sequential).chain(MODES) {
-                series.push(Series::new(plan, recut(case, interleave)));
+            // Slices where the plan chose them: iterations that are long enough for some.
+            let sliced = Some(Interleave::Sliced).filter(|sliced| case.interleave == *sliced);
+            for interleave in std::iter::once(Interleave::Sequential)
+                .chain(MODES)
+                .chain(sliced)
+            {
+                series.push(Series::new(plan, case.shared(interleave)));
             }
         }
         clock.rounds(SHARES[2], || self.round(&mut series, clock))?;
@@ -405,20 +405,6 @@ impl Bench<'_> {
             clock.show(&series.case.id);
         }
         Ok(())
-    }
-}
-
-/// The same work cut for another way to interleave.
-fn recut(case: &PlannedCase, interleave: Interleave) -> PlannedCase {
-    let iterations = case.turns as f64 * case.iterations_per_turn as f64;
-    let seconds = iterations * case.calibrated_seconds;
-    let turns = Turns::new(interleave, case.calibrated_seconds, seconds);
-    PlannedCase {
-        interleave,
-        iterations_per_turn: turns.iterations_per_turn,
-        warmup_turns: turns.warmup_turns,
-        turns: turns.turns,
-        ..case.clone()
     }
 }
 
