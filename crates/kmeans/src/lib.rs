@@ -8,8 +8,8 @@
 //!
 //! The crate does no input or output and never reads the clock. It uses the threads of the current
 //! rayon pool; results do not depend on how many there are, nor on the C library. They are made
-//! with the same vector instructions, AVX2 where the processor has them, and may differ in the last
-//! digits without.
+//! with the widest vector instructions that the processor has, AVX-512 or AVX2, and may differ in the
+//! last digits between processors that have others.
 //!
 //! ```
 //! use kmeans::{KMeans, Samples};

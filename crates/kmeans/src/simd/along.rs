@@ -25,21 +25,15 @@ pub(super) unsafe fn distances<V: Vector>(
             let end = rows.len().min(start + ROWS);
             let mut c = 0;
             while c < centroids.len() {
-                let left = centroids.len() - c;
-                if V::REGISTERS >= 32 {
-                    c += match left {
-                        1 => strip::<V, 8, 1>(rows, start, end, centroids, c, out),
-                        2 => strip::<V, 4, 2>(rows, start, end, centroids, c, out),
-                        3 => strip::<V, 4, 3>(rows, start, end, centroids, c, out),
-                        4 => strip::<V, 4, 4>(rows, start, end, centroids, c, out),
-                        _ => strip::<V, 4, 3>(rows, start, end, centroids, c, out),
-                    };
-                    continue;
-                }
-                c += match left {
-                    1 => strip::<V, 4, 1>(rows, start, end, centroids, c, out),
+                // The largest blocks whose accumulators leave registers for rows and centroids; larger
+                // ones than these were slower when measured.
+                c += match (V::REGISTERS, centroids.len() - c) {
+                    (32.., 1) => strip::<V, 8, 1>(rows, start, end, centroids, c, out),
+                    (32.., 4) => strip::<V, 4, 4>(rows, start, end, centroids, c, out),
+                    (_, 1) => strip::<V, 4, 1>(rows, start, end, centroids, c, out),
                     // Two and two are faster than three and one.
-                    2 | 4 => strip::<V, 4, 2>(rows, start, end, centroids, c, out),
+                    (_, 2) | (..32, 4) => strip::<V, 4, 2>(rows, start, end, centroids, c, out),
+                    (32.., _) => strip::<V, 4, 3>(rows, start, end, centroids, c, out),
                     _ => strip::<V, 3, 3>(rows, start, end, centroids, c, out),
                 };
             }

@@ -3,7 +3,8 @@
 //! Distances are sums of squared differences, not the cheaper `|x|² − 2xc + |c|²`: nothing cancels,
 //! so that data far from the origin lose no digits, and no norms need be kept. The order in which
 //! the terms are added depends on the number of features only, so that a row and a centroid have
-//! one distance, bit for bit, whichever function computes it and whatever else it computes then:
+//! one distance, bit for bit, whichever function computes it and whatever else it computes then. It
+//! depends on the width of the registers, too:
 //!
 //! - From [`ALONG`] features on, a vector register holds neighbouring features of one row.
 //! - Below, it holds one feature of neighbouring rows, which are transposed first.
@@ -50,8 +51,9 @@ pub(crate) fn pair_distances<F: Kernels>(rows: &[&[F]], centroids: &[&[F]], dist
     }
 }
 
-/// Runs `work`, compiled for AVX2 where the processor has it: the closure is inlined into a
-/// function with these instructions, so that loops over slices are vectorised for them.
+/// Runs `work`, compiled for AVX-512 or AVX2 where the processor has them: the closure is inlined
+/// into a function with these instructions, so that loops over slices are vectorised for them. The
+/// results are the same with all of them.
 #[inline]
 pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]

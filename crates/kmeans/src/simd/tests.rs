@@ -53,8 +53,7 @@ fn check(n_rows: usize, n_centroids: usize, n_features: usize) {
     }
 }
 
-#[test]
-fn distances_equal_their_definition_at_every_shape() {
+fn check_every_shape() {
     for n_features in (1..=40).chain([128, 131]) {
         check(7, 5, n_features);
     }
@@ -65,6 +64,20 @@ fn distances_equal_their_definition_at_every_shape() {
     for n_centroids in 1..=10 {
         check(5, n_centroids, 2);
         check(5, n_centroids, 24);
+    }
+}
+
+#[test]
+fn distances_equal_their_definition_at_every_shape() {
+    check_every_shape();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn distances_equal_their_definition_with_narrower_registers() {
+    for bits in [256, 0] {
+        vector::WIDEST.set(bits);
+        check_every_shape();
     }
 }
 

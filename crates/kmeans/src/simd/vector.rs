@@ -87,16 +87,34 @@ where
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86_64::{has_avx2, has_avx512};
 
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(super) use x86_64::WIDEST;
+
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
     use std::arch::x86_64::*;
 
     use super::Vector;
 
-    /// Whether the processor has AVX-512's foundation, and AVX2 with fused multiply-add beside it.
+    #[cfg(test)]
+    thread_local! {
+        /// The widest registers that this thread may use, in bits: tests go through all of them.
+        pub(crate) static WIDEST: std::cell::Cell<usize> = const { std::cell::Cell::new(512) };
+    }
+
+    /// Whether the processor has AVX-512 as servers have had it from the beginning, and AVX2 with fused
+    /// multiply-add beside it.
     #[inline]
     pub(crate) fn has_avx512() -> bool {
-        is_x86_feature_detected!("avx512f") && has_avx2()
+        #[cfg(test)]
+        if WIDEST.get() < 512 {
+            return false;
+        }
+        is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && has_avx2()
     }
 
     impl Vector for __m512d {
@@ -182,6 +200,10 @@ mod x86_64 {
     /// Whether the processor has AVX2 and fused multiply-add.
     #[inline]
     pub(crate) fn has_avx2() -> bool {
+        #[cfg(test)]
+        if WIDEST.get() < 256 {
+            return false;
+        }
         is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
     }
 
