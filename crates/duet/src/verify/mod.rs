@@ -173,7 +173,8 @@ pub fn verify(request: &Request) -> Result<Verification> {
                 config: &project.config,
                 workspace: &project.folder,
                 target_folder: &project.target,
-                folder: &folder.join("verify"),
+                // Not among the results folders, of which it is none.
+                folder: &folder.with_file_name("duet-verify"),
                 seconds: request.minutes * 60.0,
                 seed: request.seed,
                 interrupted: &interrupted,
