@@ -1,10 +1,11 @@
 //! What must be known about the samples before the first iteration.
 
+use std::array;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::simd::vectorized;
+use crate::simd::{prefetch, vectorized};
 use crate::{Float, KMeansError, Samples};
 
 /// Facts about samples that were found to be fit for clustering.
@@ -123,6 +124,30 @@ impl Columns {
         }
     }
 
+    /// Adds `N` columns from column `at` on of rows of `d` columns.
+    #[inline(always)]
+    fn add<F: Float, const N: usize>(&mut self, rows: &[F], d: usize, at: usize, origin: &[f64]) {
+        let of = |all: &[f64]| -> [f64; N] { array::from_fn(|lane| all[at + lane]) };
+        let (mut low, mut high) = (of(&self.low), of(&self.high));
+        let (mut sum, mut squares) = (of(&self.sum), of(&self.squares));
+        let origin = of(origin);
+        for row in rows.chunks_exact(d) {
+            let row = &row[at..at + N];
+            for lane in 0..N {
+                let x = row[lane].widen();
+                low[lane] = if x < low[lane] { x } else { low[lane] };
+                high[lane] = if x > high[lane] { x } else { high[lane] };
+                let difference = x - origin[lane];
+                sum[lane] += difference;
+                squares[lane] += difference * difference;
+            }
+        }
+        self.low[at..at + N].copy_from_slice(&low);
+        self.high[at..at + N].copy_from_slice(&high);
+        self.sum[at..at + N].copy_from_slice(&sum);
+        self.squares[at..at + N].copy_from_slice(&squares);
+    }
+
     fn merge(&mut self, other: &Columns) {
         for j in 0..self.low.len() {
             self.low[j] = self.low[j].min(other.low[j]);
@@ -133,21 +158,26 @@ impl Columns {
     }
 }
 
+/// Columns that are added up together: their sums stay in registers from row to row.
+const LANES: usize = 16;
+
+/// Rows of which one group of columns after the other is added up.
+const ROWS: usize = 32;
+
 #[inline(always)]
 fn columns<F: Float>(samples: &Samples<F>, rows: Range<usize>, origin: &[f64]) -> Columns {
-    let mut columns = Columns::new(origin.len());
     let d = origin.len();
-    for row in rows {
-        let row = &samples.row(row)[..d];
-        let (low, high) = (&mut columns.low[..d], &mut columns.high[..d]);
-        let (sum, squares) = (&mut columns.sum[..d], &mut columns.squares[..d]);
-        for j in 0..d {
-            let x = row[j].widen();
-            low[j] = if x < low[j] { x } else { low[j] };
-            high[j] = if x > high[j] { x } else { high[j] };
-            let difference = x - origin[j];
-            sum[j] += difference;
-            squares[j] += difference * difference;
+    let mut columns = Columns::new(d);
+    let whole = d / LANES * LANES;
+    for start in rows.clone().step_by(ROWS) {
+        let end = (start + ROWS).min(rows.end);
+        prefetch(samples.rows(end..(end + ROWS).min(rows.end)));
+        let tile = samples.rows(start..end);
+        for at in (0..whole).step_by(LANES) {
+            columns.add::<F, LANES>(tile, d, at, origin);
+        }
+        for at in whole..d {
+            columns.add::<F, 1>(tile, d, at, origin);
         }
     }
     columns

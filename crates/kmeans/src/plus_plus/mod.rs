@@ -269,6 +269,8 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
             .map(|rows| rows.iter().map(|&row| samples.row(row)).collect())
             .collect();
         let (pending, dense) = (self.pending, self.dense);
+        // There is no nearer seed yet than the first ones.
+        let first = self.seeds[0].len() == 1;
         let newest: Vec<&[F]> = newest.iter().map(|&row| samples.row(row)).collect();
 
         let sums: Vec<(ChunkSums, T)> = self
@@ -284,14 +286,19 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                 let mut tile = Tile::new(samples, n_candidates.max(restarts));
                 for start in (0..rows.len()).step_by(tile.len) {
                     let end = (start + tile.len).min(rows.len());
-                    tile.first = rows.start + start;
                     let next =
                         samples.rows(rows.start + end..(rows.start + end + tile.len).min(rows.end));
                     let mut next = next.chunks(next.len().div_ceil(restarts).max(1));
                     let of =
                         |restart: usize| restart * rows.len() + start..restart * rows.len() + end;
-                    if pending && dense {
-                        tile.compare_all(end - start, &newest);
+                    tile.begin(rows.start + start, end - start);
+                    if pending && first {
+                        tile.compare_all(&newest);
+                        for restart in 0..restarts {
+                            tile.set_all(restart, &mut closest[of(restart)]);
+                        }
+                    } else if pending && dense {
+                        tile.compare_all(&newest);
                         for restart in 0..restarts {
                             let (closest, labels) =
                                 (&mut closest[of(restart)], &mut labels[of(restart)]);

@@ -14,7 +14,9 @@ pub(super) struct Tile<'a, F> {
     /// Rows of a tile that is not the last of its chunk.
     pub(super) len: usize,
     /// The first row of the tile.
-    pub(super) first: usize,
+    first: usize,
+    /// All rows of the tile.
+    all: Vec<&'a [F]>,
     /// The rows that have to be compared.
     pub(super) active: Vec<usize>,
     rows: Vec<&'a [F]>,
@@ -31,12 +33,22 @@ impl<'a, F: Float> Tile<'a, F> {
             samples,
             len: ((32 << 10) / row_bytes).clamp(12, TILE),
             first: 0,
+            all: Vec::with_capacity(TILE),
             active: Vec::with_capacity(TILE),
             rows: Vec::with_capacity(TILE),
             distances: vec![F::default(); TILE * n_points],
             near: Vec::with_capacity(TILE),
             weights: Vec::new(),
         }
+    }
+
+    /// Goes on to `len` rows from row `first` on.
+    pub(super) fn begin(&mut self, first: usize, len: usize) {
+        self.first = first;
+        let rows = self.samples.rows(first..first + len);
+        self.all.clear();
+        self.all
+            .extend(rows.chunks_exact(self.samples.n_features()));
     }
 
     /// Selects the rows that are farther from their seed than can be skipped.
@@ -49,12 +61,9 @@ impl<'a, F: Float> Tile<'a, F> {
             count += usize::from(closest > skip[label.seed()]);
         }
         self.active.truncate(count);
-        let rows = self
-            .active
-            .iter()
-            .map(|&row| self.samples.row(self.first + row));
         self.rows.clear();
-        self.rows.extend(rows);
+        self.rows
+            .extend(self.active.iter().map(|&row| self.all[row]));
     }
 
     /// Computes the squared distances of the selected rows to `points`.
@@ -63,12 +72,16 @@ impl<'a, F: Float> Tile<'a, F> {
         distances(&self.rows, points, &mut self.distances[..count]);
     }
 
-    /// Computes the squared distances of all rows, of which there are `len`, to `points`.
-    pub(super) fn compare_all(&mut self, len: usize, points: &[&[F]]) {
-        let rows = (self.first..self.first + len).map(|row| self.samples.row(row));
-        self.rows.clear();
-        self.rows.extend(rows);
-        self.compare(points);
+    /// Computes the squared distances of all rows to `points`.
+    pub(super) fn compare_all(&mut self, points: &[&[F]]) {
+        let count = self.all.len() * points.len();
+        distances(&self.all, points, &mut self.distances[..count]);
+    }
+
+    /// Makes the point of that index the seed of all rows.
+    pub(super) fn set_all(&self, point: usize, closest: &mut [F]) {
+        let distances = &self.distances[point * closest.len()..][..closest.len()];
+        closest.copy_from_slice(distances);
     }
 
     /// Makes the point of that index the seed of those rows that it is nearest to.

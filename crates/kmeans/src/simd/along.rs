@@ -57,9 +57,13 @@ unsafe fn strip<V: Vector, const R: usize, const C: usize>(
         let block: [&[V::Scalar]; R] = array::from_fn(|i| rows[(first + i).min(end - 1)]);
         // SAFETY: the caller's promise.
         let sums = unsafe { block_distances::<V, R, C>(&block, &centroids) };
-        for (i, sums) in sums.into_iter().enumerate().take(end - first) {
-            for (j, sum) in sums.into_iter().enumerate() {
-                out[(c + j) * rows.len() + first + i] = sum;
+        for (j, sums) in sums.iter().enumerate() {
+            let out = &mut out[(c + j) * rows.len() + first..];
+            if end - first >= R {
+                // Of a known length, so that it is one store.
+                out[..R].copy_from_slice(sums);
+            } else {
+                out[..end - first].copy_from_slice(&sums[..end - first]);
             }
         }
     }
@@ -70,7 +74,7 @@ unsafe fn strip<V: Vector, const R: usize, const C: usize>(
 unsafe fn block_distances<V: Vector, const R: usize, const C: usize>(
     rows: &[&[V::Scalar]; R],
     centroids: &[&[V::Scalar]; C],
-) -> [[V::Scalar; C]; R] {
+) -> [[V::Scalar; R]; C] {
     let n_features = rows[0].len();
     // SAFETY: every index is less than the common length of all slices.
     unsafe {
@@ -94,17 +98,17 @@ unsafe fn block_distances<V: Vector, const R: usize, const C: usize>(
                 V::load_first(from, rest)
             });
         }
-        // Four of one centroid at a time.
-        let mut all = [[V::Scalar::default(); C]; R];
-        for j in 0..C {
-            for i in (0..R).step_by(4) {
-                let four = V::sum_four(array::from_fn(|row| sums[(i + row).min(R - 1)][j]));
-                for (all, sum) in all[i..].iter_mut().zip(four) {
-                    all[j] = sum;
+        // Four rows at a time.
+        let mut of_centroid = [[V::Scalar::default(); R]; C];
+        for (j, all) in of_centroid.iter_mut().enumerate() {
+            for (i, all) in all.chunks_mut(4).enumerate() {
+                let four = array::from_fn(|row| sums[(4 * i + row).min(R - 1)][j]);
+                for (all, sum) in all.iter_mut().zip(V::sum_four(four)) {
+                    *all = sum;
                 }
             }
         }
-        all
+        of_centroid
     }
 }
 

@@ -152,8 +152,20 @@ mod x86_64 {
         }
 
         #[inline(always)]
-        unsafe fn sum_four(four: [Self; 4]) -> [f64; 4] {
-            unsafe { Vector::sum_four(four.map(|one| halves_f64(one))) }
+        unsafe fn sum_four([a, b, c, d]: [Self; 4]) -> [f64; 4] {
+            unsafe {
+                // The halves of two registers are added at once, then the quarters of four.
+                let halves = |x, y| {
+                    let low = _mm512_shuffle_f64x2::<0b01_00_01_00>(x, y);
+                    _mm512_add_pd(low, _mm512_shuffle_f64x2::<0b11_10_11_10>(x, y))
+                };
+                let (ab, cd) = (halves(a, b), halves(c, d));
+                let low = _mm512_shuffle_f64x2::<0b10_00_10_00>(ab, cd);
+                let pairs = _mm512_add_pd(low, _mm512_shuffle_f64x2::<0b11_01_11_01>(ab, cd));
+                let sums = _mm512_add_pd(pairs, _mm512_permute_pd::<0b0101_0101>(pairs));
+                let first = _mm512_maskz_compress_pd(0b0101_0101, sums);
+                std::mem::transmute::<__m256d, [f64; 4]>(_mm512_castpd512_pd256(first))
+            }
         }
     }
 
@@ -192,8 +204,21 @@ mod x86_64 {
         }
 
         #[inline(always)]
-        unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
-            unsafe { Vector::sum_four(four.map(|one| halves_f32(one))) }
+        unsafe fn sum_four([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+            unsafe {
+                // The halves of two registers are added at once, then the quarters of four.
+                let halves = |x, y| {
+                    let low = _mm512_shuffle_f32x4::<0b01_00_01_00>(x, y);
+                    _mm512_add_ps(low, _mm512_shuffle_f32x4::<0b11_10_11_10>(x, y))
+                };
+                let (ab, cd) = (halves(a, b), halves(c, d));
+                let low = _mm512_shuffle_f32x4::<0b10_00_10_00>(ab, cd);
+                let fours = _mm512_add_ps(low, _mm512_shuffle_f32x4::<0b11_01_11_01>(ab, cd));
+                let pairs = _mm512_add_ps(fours, _mm512_permute_ps::<0b01_00_11_10>(fours));
+                let sums = _mm512_add_ps(pairs, _mm512_permute_ps::<0b10_11_00_01>(pairs));
+                let first = _mm512_maskz_compress_ps(0b0001_0001_0001_0001, sums);
+                std::mem::transmute::<__m128, [f32; 4]>(_mm512_castps512_ps128(first))
+            }
         }
     }
 
