@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::analyse;
+use crate::analysis::analyse_for_verdicts;
 use crate::error::Result;
 use crate::journal::Journal;
 use crate::measure::{Purpose, measure};
@@ -89,7 +89,7 @@ pub fn plan_blocks(
     measure(&trial, Purpose::Pilot, stage, &mut entries, |block| {
         journal.append_pilot(block)
     })?;
-    let result = analyse(&trial, &entries);
+    let result = analyse_for_verdicts(&trial, &entries);
     let alpha = level(plan.comparisons());
     let mut cases = Vec::new();
     for mut case in std::mem::take(&mut plan.cases) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::analysis::analyse;
+use crate::analysis::analyse_for_verdicts;
 use crate::journal::Entry;
 use crate::plan::{Plan, PlannedCase};
 use crate::report::words::percent;
@@ -118,7 +118,7 @@ pub fn so_far(plan: &Plan, case: &PlannedCase, entries: &[Entry]) -> String {
         not_run: Vec::new(),
         ..plan.clone()
     };
-    let comparisons = analyse(&plan, &entries).comparisons;
+    let comparisons = analyse_for_verdicts(&plan, &entries).comparisons;
     let ratios: Vec<String> = comparisons
         .iter()
         .map(|comparison| {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use crate::analysis::analyse;
+use crate::analysis::analyse_for_verdicts;
 use crate::block::{Block, paced_command, turn_in_slices};
 use crate::calibrate::{TryOut, try_out};
 use crate::conditions::Gates;
@@ -206,7 +206,7 @@ fn words(failure: Failure) -> String {
 }
 
 fn summarise(plan: &Plan, entries: &[Entry], block_seconds: f64) -> Found {
-    let result = analyse(plan, entries);
+    let result = analyse_for_verdicts(plan, entries);
     let log_ratios = result
         .comparisons
         .into_iter()

@@ -99,6 +99,16 @@ impl From<stats::Interval> for RatioInterval {
 
 /// Analyses a run.
 pub fn analyse(plan: &Plan, entries: &[Entry]) -> RunResult {
+    analyse_with(plan, entries, true)
+}
+
+/// Analyses a run without the summaries, whose resampling takes longer than all the rest, where verdicts are
+/// what is wanted.
+pub(crate) fn analyse_for_verdicts(plan: &Plan, entries: &[Entry]) -> RunResult {
+    analyse_with(plan, entries, false)
+}
+
+fn analyse_with(plan: &Plan, entries: &[Entry], with_summaries: bool) -> RunResult {
     let mut not_run = plan.not_run.clone();
     let mut comparisons = Vec::new();
     let mut cases = Vec::new();
@@ -148,7 +158,10 @@ pub fn analyse(plan: &Plan, entries: &[Entry]) -> RunResult {
             .map(|variant| variant.name.clone())
             .unwrap_or_default(),
         correction,
-        summaries: summary::summaries(plan, &comparisons, &builds),
+        summaries: match with_summaries {
+            true => summary::summaries(plan, &comparisons, &builds),
+            false => Vec::new(),
+        },
         comparisons,
         cases,
         variants: costs::costs(plan),

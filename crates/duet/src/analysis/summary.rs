@@ -22,7 +22,8 @@ pub struct Summary {
     pub cases: usize,
     /// The geometric mean of the ratios that the verdicts rest on.
     pub ratio: f64,
-    /// Its 95 % interval by a hierarchical bootstrap; absent where there are too few blocks.
+    /// Its 95 % interval by a hierarchical bootstrap, of one case the exact one; absent where there are too few
+    /// blocks.
     pub interval_95: Option<RatioInterval>,
 }
 
@@ -61,10 +62,24 @@ pub(super) fn summaries(
     let mut summaries = Vec::new();
     for name in workloads {
         for variant in plan.variants.iter().skip(1) {
-            let cases: Vec<Vec<Vec<f64>>> = common
+            let chosen: Vec<&(&Comparison, &Vec<usize>)> = common
                 .iter()
                 .filter(|(c, _)| c.variant == variant.name)
                 .filter(|(c, _)| name.is_none_or(|name| workload(&c.case) == name))
+                .collect();
+            if let [(comparison, _)] = chosen.as_slice() {
+                // Its own interval is exact.
+                summaries.push(Summary {
+                    variant: variant.name.clone(),
+                    workload: name.map(String::from),
+                    cases: 1,
+                    ratio: comparison.primary().ratio,
+                    interval_95: comparison.primary().interval_95,
+                });
+                continue;
+            }
+            let cases: Vec<Vec<Vec<f64>>> = chosen
+                .iter()
                 .map(|(comparison, builds)| by_build(comparison, builds, plan.builds))
                 .collect();
             let mean =

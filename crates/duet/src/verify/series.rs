@@ -1,7 +1,7 @@
 //! Blocks of real processes, and their analysis.
 
 use super::clock::Clock;
-use crate::analysis::{Comparison, analyse};
+use crate::analysis::{Comparison, analyse_for_verdicts};
 use crate::error::{Error, Result};
 use crate::journal::{BlockEntry, Entry, ProcessEntry};
 use crate::plan::{Plan, PlannedCase};
@@ -81,6 +81,9 @@ impl Series {
                 dropped: None,
             }));
         }
-        analyse(&plan, &entries).comparisons.into_iter().next()
+        analyse_for_verdicts(&plan, &entries)
+            .comparisons
+            .into_iter()
+            .next()
     }
 }

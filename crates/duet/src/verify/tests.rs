@@ -44,7 +44,7 @@ fn broken(
     entries: &[Entry],
     breaks: impl Fn(&mut crate::analysis::Comparison),
 ) -> RunResult {
-    let mut result = analyse(plan, entries);
+    let mut result = analyse_for_verdicts(plan, entries);
     result.comparisons.iter_mut().for_each(breaks);
     result
 }
@@ -165,14 +165,18 @@ fn the_same_seed_gives_the_same_figures() {
         bootstraps: 5,
         ..NONE
     };
-    let figures = |seed| synthetic(analyse, seed, times).expect("the forms fit").0;
+    let figures = |seed| {
+        synthetic(analyse_for_verdicts, seed, times)
+            .expect("the forms fit")
+            .0
+    };
     assert_eq!(figures(3).power, figures(3).power);
     assert_ne!(figures(3).power, figures(4).power);
 }
 
 #[test]
 fn the_instrument_passes_and_its_figures_can_be_read_back() {
-    let (made, checks) = synthetic(analyse, 1, FEW).expect("the forms fit");
+    let (made, checks) = synthetic(analyse_for_verdicts, 1, FEW).expect("the forms fit");
     let verification = Verification::of(1, made, None, checks);
     assert!(
         verification.passed,
@@ -204,6 +208,6 @@ fn the_instrument_passes_and_its_figures_can_be_read_back() {
 
 #[test]
 fn nothing_measured_is_nothing_passed() {
-    let (_, checks) = synthetic(analyse, 1, NONE).expect("the forms fit");
+    let (_, checks) = synthetic(analyse_for_verdicts, 1, NONE).expect("the forms fit");
     assert!(checks.iter().all(|check| !check.passed));
 }
