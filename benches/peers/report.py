@@ -16,7 +16,8 @@ Made by `benches/peers/run kmeans`, which needs Python 3 with `venv` and is no p
   rows that `workload kmeans` generates. Float32 rows are the same numbers, rounded.
 - The same problem for all: `n_init` 10, k-means++ as the library does it, `max_iter` 300, `tol` 1e-4, all threads. faiss knows
   neither a tolerance nor k-means++: with `nredo` 10 and `niter` 20 it starts 10 times from random rows, on all points, in float32.
-- Every fit in a fresh process, {rounds} rounds; in a round every engine ran every case, in an order shuffled from seed {seed}.
+- Every fit in a fresh process, {rounds} rounds; in a round every engine ran every case, in an order shuffled from seed {seed}. Cases that
+  take minutes were run once, after the others: n is 1 there, and the figure has no spread.
   The first fit of a process is *cold*, a second one *warm*. Only the fit is timed: no start, import or reading. Python's
   programs have read the file into memory before; `workload kmeans --data` reads it in place, so that its cold fit pays
   for the page faults.
