@@ -95,10 +95,13 @@ struct RunArgs {
     /// Run both at the same time on two CPUs: two variants, single-threaded cases
     #[arg(long, conflicts_with = "interleave")]
     concurrent: bool,
+    /// Drop no block for what else goes on, whatever [gates] of duet.toml says
+    #[arg(long)]
+    no_gates: bool,
     /// Go on with an interrupted run, under its own plan
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "variants", "cases", "blocks", "detect", "budget", "builds", "seed", "config",
-        "interleave", "concurrent",
+        "interleave", "concurrent", "no_gates",
     ])]
     resume: Option<PathBuf>,
     /// Print result.json on standard output
@@ -228,6 +231,7 @@ fn dispatch(command: Command) -> Result<u8> {
                     cases: args.cases,
                     builds: args.builds,
                     seed: args.seed,
+                    no_gates: args.no_gates,
                     interleave: match args.concurrent {
                         true => Some(Interleave::Concurrent),
                         false => args.interleave,

@@ -42,8 +42,8 @@ impl Default for Gates {
 
 impl Gates {
     /// Lets everything through.
-    pub const NONE: Self = Self {
-        throttled: f64::INFINITY,
+    pub const OPEN: Self = Self {
+        throttled: 1.0,
         steal: 1.0,
         foreign: 1.0,
     };
@@ -233,12 +233,14 @@ impl Window {
         });
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         let closed = match (throttled_share, steal_share, foreign_share) {
-            (Some(share), _, _) if share > gates.throttled => Some(format!(
-                "the CPU quota of the control group stopped it for {} of its time (limit {}); raise the \
+            (Some(share), _, _) if gates.throttled < 1.0 && share > gates.throttled => {
+                Some(format!(
+                    "the CPU quota of the control group stopped it for {} of its time (limit {}); raise the \
                  quota, or `throttled` under [gates]",
-                percent(share),
-                percent(gates.throttled)
-            )),
+                    percent(share),
+                    percent(gates.throttled)
+                ))
+            }
             (_, Some(share), _) if stolen => Some(format!(
                 "the hypervisor gave {} of the CPU time to other guests (limit {}); wait for a quieter \
                  hour, or raise `steal` under [gates]",
@@ -453,7 +455,7 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(50));
         let watch = Watch::start(true);
         std::thread::sleep(std::time::Duration::from_millis(50));
-        assert!(watch.end(&Gates::NONE).conditions.foreign_share.is_some());
+        assert!(watch.end(&Gates::OPEN).conditions.foreign_share.is_some());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::block;
 use crate::budget;
 use crate::builds::{self, Workshop};
 use crate::calibrate::calibrate;
+use crate::conditions::Gates;
 use crate::config::{Case, Config, Suite, Variant};
 use crate::error::{Error, Result};
 use crate::journal::Journal;
@@ -45,6 +46,8 @@ pub struct Request {
     pub builds: Option<usize>,
     /// The seed of the schedule.
     pub seed: Option<u32>,
+    /// Drop no block for what else goes on.
+    pub no_gates: bool,
     /// How the processes of a block share the machine; chosen for each case where absent.
     pub interleave: Option<Interleave>,
 }
@@ -119,7 +122,10 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
             seed: request.seed.unwrap_or_else(seed_from_clock),
             blocks: 0,
             margin: config.margin,
-            gates: config.gates,
+            gates: match request.no_gates {
+                true => Gates::OPEN,
+                false => config.gates,
+            },
             builds,
             pilot: None,
             surroundings: stage.surroundings.clone(),

@@ -175,7 +175,7 @@ impl Trial {
             pilot: None,
             surroundings: Surroundings::default(),
             // Noise is what is looked for.
-            gates: Gates::NONE,
+            gates: Gates::OPEN,
             variants: ["a", "b"].into_iter().take(variants).map(variant).collect(),
             cases: vec![PlannedCase {
                 id: found.case.clone(),

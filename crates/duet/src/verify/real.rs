@@ -241,7 +241,7 @@ impl Bench<'_> {
             blocks: BLOCKS,
             margin: self.config.margin,
             // Noise is what is looked for.
-            gates: Gates::NONE,
+            gates: Gates::OPEN,
             builds: 1,
             pilot: None,
             surroundings: Surroundings {
