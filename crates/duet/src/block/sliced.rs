@@ -169,6 +169,7 @@ fn slice(
         asked_ns,
         to_ns: monotonic_ns(),
     });
+    process.most_threads();
     if turn.is_none() && ledger.running_ns(variant) as u128 > process.timeout().as_nanos() {
         return Err(process.hung(TURN));
     }
@@ -187,7 +188,7 @@ fn active(
         .active_ns(variant, turn.start_ns, turn.end_ns)
         .map_err(|complaint| process.failure(&complaint))?;
     let cpus = std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64);
-    let threads = process.threads().unwrap_or(cpus).min(cpus);
+    let threads = process.most_threads().unwrap_or(cpus).min(cpus);
     let most = (active_ns * threads) as f64 * CPU_TOLERANCE.0 + CPU_TOLERANCE.1;
     if turn.cpu_ns() as f64 > most {
         return Err(process.failure(&format!(

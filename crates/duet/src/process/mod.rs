@@ -86,6 +86,7 @@ pub struct Process<'a> {
     timeout: Duration,
     interrupted: &'a AtomicBool,
     turns: u64,
+    most_threads: Option<u64>,
     /// The iterations of the turn that it owes an answer for.
     owed: u64,
 }
@@ -148,6 +149,7 @@ impl<'a> Process<'a> {
             timeout,
             interrupted,
             turns: 0,
+            most_threads: None,
             owed: 0,
         })
     }
@@ -160,6 +162,13 @@ impl<'a> Process<'a> {
     /// How long it may owe an answer.
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Counts its threads, which may come and go within a turn, and returns the most that were ever counted;
+    /// `None` where they cannot be.
+    pub fn most_threads(&mut self) -> Option<u64> {
+        self.most_threads = self.most_threads.max(self.threads());
+        self.most_threads
     }
 
     /// Its threads at this moment; `None` where that cannot be read.
