@@ -342,8 +342,10 @@ fn report_again(args: ReportArgs) -> Result<u8> {
 /// A new folder for a merged report, beside the first of the folders.
 fn beside(folder: &Path) -> Result<PathBuf> {
     let folder = folder.canonicalize().map_err(Error::io("find", folder))?;
-    let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
-    let name = format!("merged-{}", now.replace(':', "").trim_end_matches('Z'));
+    let name = format!(
+        "merged-{}",
+        run::now().replace(':', "").trim_end_matches('Z')
+    );
     let parent = folder.parent().unwrap_or(&folder);
     Ok(Results::create(parent, &name)?.folder)
 }

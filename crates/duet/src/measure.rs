@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::SystemTime;
 
 use crate::block::{Block, Outcome};
 use crate::error::{Error, Result};
 use crate::journal::{BlockEntry, Entry};
 use crate::plan::{Plan, PlannedCase};
 use crate::progress::{Progress, so_far};
+use crate::run::now;
 use crate::stage::Stage;
 use crate::terminal::{duration, say};
 
@@ -147,7 +147,7 @@ fn run_block(
             case: case.id.clone(),
             block: number,
             attempt,
-            ended: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            ended: now(),
             conditions: outcome.conditions,
             disturbed: outcome.disturbed,
             dropped: outcome.dropped,

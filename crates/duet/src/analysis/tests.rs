@@ -1,63 +1,24 @@
 //! Analysis of made-up journals, whose right answer is known.
 
-use std::collections::BTreeMap;
-
 use super::*;
-use crate::config::Variant;
 use crate::journal::{BlockEntry, ProcessEntry};
-use crate::plan::{Interleave, PLAN_SCHEMA, PlannedCase, PlannedVariant, Surroundings};
+use crate::plan::{Interleave, PlannedCase};
 use crate::process::Turn;
 use crate::stats::Verdict;
+use crate::testing;
 use probe::{Identity, Observation};
-
-fn variant(name: &str) -> PlannedVariant {
-    PlannedVariant {
-        name: name.into(),
-        binary: "/bin/true".into(),
-        sha256: String::new(),
-        binary_bytes: 1,
-        build_seconds: None,
-        startup_ns: None,
-        more_builds: Vec::new(),
-        identity: Identity::of_this_process("system"),
-        settings: Variant::default(),
-    }
-}
 
 fn case(id: &str, interleave: Interleave) -> PlannedCase {
     PlannedCase {
-        id: id.into(),
-        args: vec!["x".into()],
         interleave,
-        iterations_per_turn: 2,
-        warmup_turns: 1,
-        turns: 3,
-        blocks: None,
-        calibrated_seconds: 0.001,
-        setup_seconds: 0.0,
-        timeout_seconds: 1,
-        tolerance: 1e-9,
-        needs: Vec::new(),
-        analysis: String::new(),
-        expect: BTreeMap::new(),
+        ..testing::plan(1, &[id]).cases.remove(0)
     }
 }
 
 fn plan(blocks: usize, cases: Vec<PlannedCase>) -> Plan {
     Plan {
-        schema: PLAN_SCHEMA,
-        created: "2026-01-01T00:00:00Z".into(),
-        suite: "quick".into(),
-        seed: 1,
-        blocks,
-        margin: 0.03,
-        builds: 1,
-        pilot: None,
-        surroundings: Surroundings::default(),
-        gates: Default::default(),
-        variants: vec![variant("a"), variant("b")],
         cases,
-        not_run: Vec::new(),
+        ..testing::plan(blocks, &[])
     }
 }
 
