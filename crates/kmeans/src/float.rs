@@ -51,10 +51,26 @@ pub trait Float:
     /// The nearest number of this type.
     #[doc(hidden)]
     fn narrow(value: f64) -> Self;
+
+    /// Whether 32 bits hold a number without rounding.
+    #[doc(hidden)]
+    const IN_32_BITS: bool;
+
+    /// A number that is not negative in 32 bits, rounded up; these are ordered as the numbers are.
+    #[doc(hidden)]
+    fn pack_up(self) -> u32;
+
+    /// The same, rounded down.
+    #[doc(hidden)]
+    fn pack_down(self) -> u32;
+
+    /// The number that 32 bits stand for.
+    #[doc(hidden)]
+    fn unpack(bits: u32) -> f64;
 }
 
 macro_rules! float {
-    ($type:ident) => {
+    ($type:ident { $($packing:tt)* }) => {
         impl Interface for $type {}
 
         impl Float for $type {
@@ -72,9 +88,47 @@ macro_rules! float {
             fn narrow(value: f64) -> Self {
                 value as Self
             }
+
+            $($packing)*
         }
     };
 }
 
-float!(f32);
-float!(f64);
+float!(f32 {
+    const IN_32_BITS: bool = true;
+
+    #[inline(always)]
+    fn pack_up(self) -> u32 {
+        self.to_bits()
+    }
+
+    #[inline(always)]
+    fn pack_down(self) -> u32 {
+        self.to_bits()
+    }
+
+    #[inline(always)]
+    fn unpack(bits: u32) -> f64 {
+        f64::from(f32::from_bits(bits))
+    }
+});
+
+// The upper half: sign, exponent and 20 of the bits behind the point, a relative error below 2^-20.
+float!(f64 {
+    const IN_32_BITS: bool = false;
+
+    #[inline(always)]
+    fn pack_up(self) -> u32 {
+        (self.to_bits().wrapping_add(0xFFFF_FFFF) >> 32) as u32
+    }
+
+    #[inline(always)]
+    fn pack_down(self) -> u32 {
+        (self.to_bits() >> 32) as u32
+    }
+
+    #[inline(always)]
+    fn unpack(bits: u32) -> f64 {
+        f64::from_bits(u64::from(bits) << 32)
+    }
+});

@@ -26,9 +26,9 @@ pub(crate) struct Seeding<'a, F, L> {
     pending: bool,
     /// Whether most rows have to be compared with the newest seeds.
     dense: bool,
-    /// The squared distance of every row to its nearest seed: for each chunk of rows, for each
-    /// restart, for each row of the chunk.
-    closest: Vec<F>,
+    /// The squared distance of every row to its nearest seed, in 32 bits and rounded up: for each
+    /// chunk of rows, for each restart, for each row of the chunk.
+    closest: Vec<u32>,
     /// Which seed that is, in the same order.
     labels: Vec<L>,
     /// For each chunk, for each restart: the sum of weight times `closest`. Includes the pending
@@ -37,6 +37,9 @@ pub(crate) struct Seeding<'a, F, L> {
 }
 
 impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
+    /// What a restart takes for every row while it is seeded.
+    pub(crate) const BYTES_A_ROW: usize = size_of::<u32>() + size_of::<L>();
+
     /// Chooses the first seed of as many restarts as there are random streams. The pass over the rows
     /// that this takes calls `visit` for every chunk.
     pub(crate) fn start<T: Send>(
@@ -52,7 +55,7 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
             seeds: streams.iter_mut().map(draw).collect(),
             pending: true,
             dense: true,
-            closest: vec![F::INFINITE; n * restarts],
+            closest: vec![0; n * restarts],
             labels: vec![L::default(); n * restarts],
             potentials: Vec::new(),
         };
@@ -111,9 +114,11 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
             .collect()
     }
 
-    /// The squared distance of each row to that seed.
+    /// The squared distance of each row to that seed, a little rounded up.
     pub(crate) fn closest(&self, restart: usize) -> Vec<F> {
-        self.of_restart(restart, &self.closest)
+        let closest = self.of_restart(restart, &self.closest);
+        let closest = closest.into_iter().map(F::unpack);
+        closest.map(F::narrow).collect()
     }
 
     fn of_restart<T: Copy>(&self, restart: usize, all: &[T]) -> Vec<T> {
@@ -191,27 +196,23 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
             let mut to_seed = vec![F::default(); rows.len()];
             distances(&points, &[self.samples.row(seed)], &mut to_seed);
             for (closest, distance) in closest.iter_mut().zip(to_seed) {
-                *closest = if distance < *closest {
-                    distance
-                } else {
-                    *closest
-                };
+                *closest = distance.pack_up().min(*closest);
             }
         }
         let weighted = rows.zip(closest);
         weighted
-            .map(|(row, closest)| closest.widen() * self.samples.weight(row))
+            .map(|(row, closest)| F::unpack(closest) * self.samples.weight(row))
             .collect()
     }
 
     /// Makes that candidate a seed of each restart that lowers its potential most; of equal ones
     /// the first.
     fn choose(&mut self, candidates: &[Vec<usize>]) {
-        let (restarts, n_candidates) = (candidates.len(), candidates[0].len());
+        let n_candidates = candidates[0].len();
         let sums = self.pass(candidates, |_| ()).into_iter();
         let sums: Vec<ChunkSums> = sums.map(|(sums, ())| sums).collect();
         let mut settle = false;
-        let mut chosen = Vec::with_capacity(restarts);
+        let mut chosen = Vec::with_capacity(self.seeds.len());
         for (restart, seeds) in self.seeds.iter_mut().enumerate() {
             let gain = |candidate: usize| -> f64 {
                 let gains = sums
@@ -228,16 +229,18 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                 }
             });
             seeds.push(candidates[restart][best]);
-            chosen.push(restart * n_candidates + best);
+            chosen.push(best);
             // What is left as the difference of two almost equal sums is not exact enough to draw
             // from.
             let before: f64 = sums.iter().map(|sums| sums.potentials[restart]).sum();
             settle |= before - gains[best] < 1e-3 * before;
         }
         let without = |sums: ChunkSums| {
-            let gains = chosen.iter().map(|&index| sums.gains[index]);
+            let gains = sums.gains.chunks(n_candidates).zip(&chosen);
             let pairs = sums.potentials.iter().zip(gains);
-            pairs.map(|(potential, gain)| potential - gain).collect()
+            pairs
+                .map(|(potential, (gains, &chosen))| potential - gains[chosen])
+                .collect()
         };
         self.potentials = sums.into_iter().map(without).collect();
         self.pending = true;
@@ -255,28 +258,29 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
     ) -> Vec<(ChunkSums, T)> {
         let samples = self.samples;
         let (restarts, n_candidates) = (candidates.len(), candidates[0].len());
+        let label = L::new(self.seeds[0].len() - 1);
         let newest: Vec<usize> = self
             .seeds
             .iter()
             .map(|seeds| seeds[seeds.len() - 1])
             .collect();
-        let label = L::new(self.seeds[0].len() - 1);
         let newest_alone: Vec<Vec<usize>> = newest.iter().map(|&row| vec![row]).collect();
         let skip_newest = self.skippable(&newest_alone);
         let skip_candidates = self.skippable(candidates);
+        let newest: Vec<&[F]> = newest.iter().map(|&row| samples.row(row)).collect();
         let points: Vec<Vec<&[F]>> = candidates
             .iter()
             .map(|rows| rows.iter().map(|&row| samples.row(row)).collect())
             .collect();
-        let (pending, dense) = (self.pending, self.dense);
+        let (pending, dense, seeds) = (self.pending, self.dense, &self.seeds);
         // There is no nearer seed yet than the first ones.
         let first = self.seeds[0].len() == 1;
-        let newest: Vec<&[F]> = newest.iter().map(|&row| samples.row(row)).collect();
 
+        let chunk_len = restarts * samples.chunk_len();
         let sums: Vec<(ChunkSums, T)> = self
             .closest
-            .par_chunks_mut(restarts * samples.chunk_len())
-            .zip(self.labels.par_chunks_mut(restarts * samples.chunk_len()))
+            .par_chunks_mut(chunk_len)
+            .zip(self.labels.par_chunks_mut(chunk_len))
             .enumerate()
             .map(|(chunk, (closest, labels))| {
                 let visited = visit(chunk);
@@ -289,47 +293,42 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                     let next =
                         samples.rows(rows.start + end..(rows.start + end + tile.len).min(rows.end));
                     let mut next = next.chunks(next.len().div_ceil(restarts).max(1));
+                    tile.begin(rows.start + start, end - start);
                     let of =
                         |restart: usize| restart * rows.len() + start..restart * rows.len() + end;
-                    tile.begin(rows.start + start, end - start);
-                    if pending && first {
+                    if pending && (first || dense) {
                         tile.compare_all(&newest);
-                        for restart in 0..restarts {
-                            tile.set_all(restart, &mut closest[of(restart)]);
-                        }
-                    } else if pending && dense {
-                        tile.compare_all(&newest);
-                        for restart in 0..restarts {
-                            let (closest, labels) =
-                                (&mut closest[of(restart)], &mut labels[of(restart)]);
-                            tile.update_all(restart, label, closest, labels);
-                        }
-                    } else if pending {
-                        for restart in 0..restarts {
-                            let (closest, labels) =
-                                (&mut closest[of(restart)], &mut labels[of(restart)]);
+                    }
+                    for restart in 0..restarts {
+                        let (closest, labels) =
+                            (&mut closest[of(restart)], &mut labels[of(restart)]);
+                        let seeds = &seeds[restart];
+                        if pending && first {
+                            tile.set_all(restart, closest);
+                        } else if pending && dense {
+                            tile.update_all(restart, label, seeds, closest, labels);
+                        } else if pending {
                             tile.select(closest, labels, &skip_newest[restart]);
                             tile.compare(&newest[restart..=restart]);
-                            tile.update(label, closest, labels);
+                            tile.update(label, seeds, closest, labels);
                         }
                     }
-                    if n_candidates > 0 {
-                        for restart in 0..restarts {
-                            prefetch(next.next().unwrap_or_default());
+                    for restart in 0..restarts {
+                        prefetch(next.next().unwrap_or_default());
+                        if n_candidates > 0 {
                             let (closest, labels) = (&closest[of(restart)], &labels[of(restart)]);
                             tile.select(closest, labels, &skip_candidates[restart]);
                             tile.compare(&points[restart]);
-                            let gains = &mut gains[restart * n_candidates..][..n_candidates];
-                            tile.add_gains(closest, gains);
-                            compared += tile.active.len();
+                            tile.add_gains(&mut gains[restart * n_candidates..][..n_candidates]);
+                            compared += tile.selected();
                         }
                     }
                 }
-                let potential = |closest: &[F]| match samples.weights() {
-                    None => vectorized(|| sum(closest.iter().map(|x| x.widen()))),
+                let potential = |closest: &[u32]| match samples.weights() {
+                    None => vectorized(|| sum(closest.iter().map(|&x| F::unpack(x)))),
                     Some(weights) => {
                         let pairs = closest.iter().zip(&weights[rows.clone()]);
-                        vectorized(|| sum(pairs.map(|(x, w)| x.widen() * w.widen())))
+                        vectorized(|| sum(pairs.map(|(&x, w)| F::unpack(x) * w.widen())))
                     }
                 };
                 let sums = ChunkSums {
@@ -351,11 +350,11 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
     /// For each restart, for each seed, up to which squared distance from the seed a row need not
     /// be compared with any of the restart's candidates: by the triangle inequality the candidate
     /// is no nearer to the row than the seed is if it is twice as far from the seed.
-    fn skippable(&self, candidates: &[Vec<usize>]) -> Vec<Vec<F>> {
+    fn skippable(&self, candidates: &[Vec<usize>]) -> Vec<Vec<u32>> {
         let samples = self.samples;
         // Room for the rounding of three distances.
         let certain = 0.25 * (1.0 - (samples.n_features() + 16) as f64 * 4.0 * F::ULP);
-        let limits = |(seeds, candidates): (&Vec<usize>, &Vec<usize>)| -> Vec<F> {
+        let limits = |(seeds, candidates): (&Vec<usize>, &Vec<usize>)| -> Vec<u32> {
             let seeds: Vec<&[F]> = seeds.iter().map(|&row| samples.row(row)).collect();
             let points: Vec<&[F]> = candidates.iter().map(|&row| samples.row(row)).collect();
             let mut between = vec![F::INFINITE; seeds.len() * points.len()];
@@ -365,7 +364,7 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                 all.fold(f64::INFINITY, |least, x| least.min(x.widen()))
             };
             (0..seeds.len())
-                .map(|seed| F::narrow(nearest(seed) * certain))
+                .map(|seed| F::narrow(nearest(seed) * certain).pack_down())
                 .collect()
         };
         let pairs = self.seeds.par_iter().zip(candidates);

@@ -10,7 +10,8 @@ fn seed<'a>(samples: Samples<'a, f64>, k: usize, seeds: &[u64]) -> Seeding<'a, f
     seeding.finish(k, &mut streams, 0, &mut observer).unwrap()
 }
 
-/// Greedy k-means++ as it is defined: the seeds, and the nearest of them for every row.
+/// Greedy k-means++ as it is defined, but for the rounding of what is added up: the seeds, the
+/// nearest of them for every row, and its squared distance.
 fn plain(samples: &Samples<f64>, k: usize, seed: u64) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
     let mut random = Random::new(seed);
     let n = samples.n_samples();
@@ -23,7 +24,8 @@ fn plain(samples: &Samples<f64>, k: usize, seed: u64) -> (Vec<usize>, Vec<u32>, 
     let mut closest: Vec<f64> = (0..n).map(|row| distance(row, seeds[0])).collect();
     let mut labels = vec![0; n];
     while seeds.len() < k {
-        let share = |row: usize| closest[row] * samples.weight(row);
+        let rounded = |distance: f64| f64::unpack(distance.pack_up());
+        let share = |row: usize| rounded(closest[row]) * samples.weight(row);
         let total: f64 = (0..n).map(share).sum();
         let draw = |_| {
             let mut at = random.unit() * total;
@@ -35,7 +37,7 @@ fn plain(samples: &Samples<f64>, k: usize, seed: u64) -> (Vec<usize>, Vec<u32>, 
         };
         let candidates: Vec<usize> = (0..n_candidates).map(draw).collect();
         let gain = |candidate: usize| -> f64 {
-            let gain = |row| (closest[row] - distance(row, candidate)).max(0.0);
+            let gain = |row| (rounded(closest[row]) - rounded(distance(row, candidate))).max(0.0);
             (0..n).map(|row| gain(row) * samples.weight(row)).sum()
         };
         let gains: Vec<f64> = candidates
@@ -80,7 +82,9 @@ fn check(n: usize, d: usize, k: usize, spread: u64, weighted: bool) {
         let (seeds, labels, closest) = plain(&samples, k, restart as u64 + 1);
         assert_eq!(seeding.seeds[restart], seeds);
         assert_eq!(seeding.labels(restart), labels);
-        assert_eq!(seeding.closest(restart), closest);
+        for (upper, closest) in seeding.closest(restart).into_iter().zip(closest) {
+            assert!(closest <= upper && upper <= closest * (1.0 + 1e-6));
+        }
     }
 }
 

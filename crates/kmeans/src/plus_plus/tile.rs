@@ -7,8 +7,8 @@ use crate::{Float, Samples};
 /// Most rows of a tile.
 const TILE: usize = 128;
 
-/// Rows that are looked at for one restart after the other, few enough to stay in the first-level
-/// cache.
+/// Rows that are looked at for one restart after the other, few enough to stay in the second-level
+/// cache with those that come next.
 pub(super) struct Tile<'a, F> {
     samples: Samples<'a, F>,
     /// Rows of a tile that is not the last of its chunk.
@@ -17,13 +17,17 @@ pub(super) struct Tile<'a, F> {
     first: usize,
     /// All rows of the tile.
     all: Vec<&'a [F]>,
-    /// The rows that have to be compared.
-    pub(super) active: Vec<usize>,
-    rows: Vec<&'a [F]>,
-    distances: Vec<F>,
-    /// The squared distances of the selected rows to their nearest seeds, and their weights.
-    near: Vec<F>,
+    /// How many rows are selected; they come first in the next three.
+    selected: usize,
+    /// Which rows of the tile these are.
+    active: [usize; TILE],
+    rows: [&'a [F]; TILE],
+    /// Their squared distances to their nearest seeds, packed.
+    near: [u32; TILE],
     weights: Vec<f64>,
+    distances: Vec<F>,
+    /// Those distances, packed.
+    packed: Vec<u32>,
 }
 
 impl<'a, F: Float> Tile<'a, F> {
@@ -31,14 +35,16 @@ impl<'a, F: Float> Tile<'a, F> {
         let row_bytes = samples.n_features() * size_of::<F>();
         Tile {
             samples,
-            len: ((32 << 10) / row_bytes).clamp(12, TILE),
+            len: ((64 << 10) / row_bytes).clamp(12, TILE),
             first: 0,
             all: Vec::with_capacity(TILE),
-            active: Vec::with_capacity(TILE),
-            rows: Vec::with_capacity(TILE),
-            distances: vec![F::default(); TILE * n_points],
-            near: Vec::with_capacity(TILE),
+            selected: 0,
+            active: [0; TILE],
+            rows: [&[]; TILE],
+            near: [0; TILE],
             weights: Vec::new(),
+            distances: vec![F::default(); TILE * n_points],
+            packed: vec![0; TILE * n_points],
         }
     }
 
@@ -52,96 +58,136 @@ impl<'a, F: Float> Tile<'a, F> {
     }
 
     /// Selects the rows that are farther from their seed than can be skipped.
-    pub(super) fn select<L: Label>(&mut self, closest: &[F], labels: &[L], skip: &[F]) {
+    pub(super) fn select<L: Label>(&mut self, closest: &[u32], labels: &[L], skip: &[u32]) {
         // Without a branch, which could not be predicted.
-        self.active.resize(TILE, 0);
         let mut count = 0;
-        for (row, (&closest, &label)) in closest.iter().zip(labels).enumerate() {
+        let rows = self.all.iter().zip(closest).zip(labels).take(TILE);
+        for (row, ((values, &closest), label)) in rows.enumerate() {
             self.active[count] = row;
+            self.rows[count] = values;
+            self.near[count] = closest;
             count += usize::from(closest > skip[label.seed()]);
         }
-        self.active.truncate(count);
-        self.rows.clear();
-        self.rows
-            .extend(self.active.iter().map(|&row| self.all[row]));
+        self.selected = count;
+    }
+
+    /// How many rows are selected.
+    pub(super) fn selected(&self) -> usize {
+        self.selected
     }
 
     /// Computes the squared distances of the selected rows to `points`.
     pub(super) fn compare(&mut self, points: &[&[F]]) {
-        let count = self.rows.len() * points.len();
-        distances(&self.rows, points, &mut self.distances[..count]);
+        let count = self.selected * points.len();
+        distances(
+            &self.rows[..self.selected],
+            points,
+            &mut self.distances[..count],
+        );
+        self.pack(count);
     }
 
     /// Computes the squared distances of all rows to `points`.
     pub(super) fn compare_all(&mut self, points: &[&[F]]) {
         let count = self.all.len() * points.len();
         distances(&self.all, points, &mut self.distances[..count]);
+        self.pack(count);
+    }
+
+    fn pack(&mut self, count: usize) {
+        let pairs = self.packed[..count].iter_mut().zip(&self.distances);
+        vectorized(|| pairs.for_each(|(packed, distance)| *packed = distance.pack_up()));
     }
 
     /// Makes the point of that index the seed of all rows.
-    pub(super) fn set_all(&self, point: usize, closest: &mut [F]) {
-        let distances = &self.distances[point * closest.len()..][..closest.len()];
-        closest.copy_from_slice(distances);
+    pub(super) fn set_all(&self, point: usize, closest: &mut [u32]) {
+        closest.copy_from_slice(&self.packed[point * closest.len()..][..closest.len()]);
     }
 
-    /// Makes the point of that index the seed of those rows that it is nearest to.
+    /// Makes the point of that index the seed of those rows that it is nearest to. `seeds` are those
+    /// that came before.
     pub(super) fn update_all<L: Label>(
         &mut self,
         point: usize,
         label: L,
-        closest: &mut [F],
+        seeds: &[usize],
+        closest: &mut [u32],
         labels: &mut [L],
     ) {
-        let distances = &self.distances[point * closest.len()..][..closest.len()];
-        vectorized(|| {
-            for ((closest, seed), &distance) in closest.iter_mut().zip(labels).zip(distances) {
-                let nearer = distance < *closest;
+        let len = closest.len();
+        let packed = &self.packed[point * len..][..len];
+        let tied = vectorized(|| {
+            let mut tied = 0;
+            for ((closest, seed), &packed) in closest.iter_mut().zip(&mut *labels).zip(packed) {
+                let nearer = packed < *closest;
+                tied += u32::from(packed == *closest);
                 *seed = if nearer { label } else { *seed };
-                *closest = if nearer { distance } else { *closest };
+                *closest = if nearer { packed } else { *closest };
             }
+            tied
         });
+        if tied > 0 && !F::IN_32_BITS {
+            let distances = &self.distances[point * len..][..len];
+            for (row, &distance) in distances.iter().enumerate() {
+                if packed[row] == closest[row] && labels[row].seed() < label.seed() {
+                    let seed = seeds[labels[row].seed()];
+                    if self.is_nearer(self.all[row], distance, seed) {
+                        labels[row] = label;
+                    }
+                }
+            }
+        }
     }
 
-    /// Makes the one point the selected rows were compared with the seed of those that it is
-    /// nearest to.
-    pub(super) fn update<L: Label>(&mut self, label: L, closest: &mut [F], labels: &mut [L]) {
-        for (&row, &distance) in self.active.iter().zip(&self.distances) {
-            if distance < closest[row] {
-                closest[row] = distance;
+    /// Makes the one point the selected rows were compared with the seed of those that it is nearest
+    /// to. `seeds` are those that came before.
+    pub(super) fn update<L: Label>(
+        &mut self,
+        label: L,
+        seeds: &[usize],
+        closest: &mut [u32],
+        labels: &mut [L],
+    ) {
+        for (i, &packed) in self.packed[..self.selected].iter().enumerate() {
+            let (row, near) = (self.active[i], self.near[i]);
+            let nearer = || {
+                let seed = seeds[labels[row].seed()];
+                !F::IN_32_BITS && self.is_nearer(self.rows[i], self.distances[i], seed)
+            };
+            if packed < near || (packed == near && nearer()) {
+                closest[row] = packed;
                 labels[row] = label;
             }
         }
     }
 
+    /// Whether a distance is less than that of the row to a seed. What is equal in 32 bits need not
+    /// be equal.
+    fn is_nearer(&self, row: &[F], distance: F, seed: usize) -> bool {
+        let mut other = [F::default()];
+        distances(&[row], &[self.samples.row(seed)], &mut other);
+        distance < other[0]
+    }
+
     /// Adds what each of the points would take off the potential.
-    pub(super) fn add_gains(&mut self, closest: &[F], gains: &mut [f64]) {
-        if self.active.is_empty() {
+    pub(super) fn add_gains(&mut self, gains: &mut [f64]) {
+        let count = self.selected;
+        if count == 0 {
             return;
         }
-        self.near.clear();
-        self.near
-            .extend(self.active.iter().map(|&row| closest[row]));
         let weights = self.samples.weights();
         if let Some(all) = weights {
             self.weights.clear();
-            let weights = self.active.iter().map(|&row| all[self.first + row].widen());
-            self.weights.extend(weights);
+            let rows = self.active[..count].iter();
+            self.weights
+                .extend(rows.map(|&row| all[self.first + row].widen()));
         }
-        let count = self.active.len();
-        let (near, own) = (&self.near, &self.weights);
-        for (gain, distances) in gains.iter_mut().zip(self.distances.chunks(count)) {
+        let (near, own) = (&self.near[..count], &self.weights);
+        for (gain, packed) in gains.iter_mut().zip(self.packed.chunks(count)) {
             *gain += vectorized(|| {
-                let gains = near[..count]
-                    .iter()
-                    .zip(distances)
-                    .map(|(&near, &distance)| {
-                        let gain = if distance < near {
-                            near - distance
-                        } else {
-                            F::default()
-                        };
-                        gain.widen()
-                    });
+                let gains = near.iter().zip(packed).map(|(&near, &packed)| {
+                    F::unpack(near) - F::unpack(if packed < near { packed } else { near })
+                });
                 if weights.is_some() {
                     sum(gains.zip(own).map(|(gain, weight)| gain * weight))
                 } else {
