@@ -239,10 +239,12 @@ impl<'a, F: Float> Restarts<'a, F> {
         seeding: Seeding<F, L>,
         observer: &mut Observer,
     ) -> Result<(), KMeansError> {
+        // Most restarts meet an earlier one and leave their labels to the next.
+        let mut labels = Vec::with_capacity(self.task.samples.n_samples());
         for restart in 0..seeding.restarts() {
-            let (centroids, labels) = (seeding.centroids(restart), seeding.labels(restart));
+            seeding.labels(restart, &mut labels);
             let closest = |_: &[F], _: &[u32]| seeding.closest(restart);
-            self.run(centroids, labels, closest, observer)?;
+            self.run(seeding.centroids(restart), &mut labels, closest, observer)?;
         }
         Ok(())
     }
@@ -254,14 +256,14 @@ impl<'a, F: Float> Restarts<'a, F> {
         nearest::assign(&samples, &centroids, &mut labels);
         let closest =
             |centroids: &[F], labels: &[u32]| nearest::own_distances(&samples, centroids, labels);
-        self.run(centroids, labels, closest, observer)
+        self.run(centroids, &mut labels, closest, observer)
     }
 
     /// Runs the next restart; see [`Task::run`].
     fn run(
         &mut self,
         centroids: Vec<F>,
-        labels: Vec<u32>,
+        labels: &mut Vec<u32>,
         closest: impl FnOnce(&[F], &[u32]) -> Vec<F>,
         observer: &mut Observer,
     ) -> Result<(), KMeansError> {

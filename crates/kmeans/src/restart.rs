@@ -1,5 +1,7 @@
 //! One restart: Lloyd's iterations from given centroids to an end.
 
+use std::mem;
+
 use rayon::prelude::*;
 
 use crate::bounds::Bounds;
@@ -38,13 +40,13 @@ pub(crate) struct Clustering<F> {
 impl<F: Float> Task<'_, F> {
     /// Runs restart number `index`, unless it meets one that was seen.
     ///
-    /// `labels` are the nearest of the initial `centroids`; `closest` computes the squared
-    /// distances to them.
+    /// `labels` are the nearest of the initial `centroids`, and are taken when the restart has come to
+    /// an end of its own; `closest` computes the squared distances to them, perhaps rounded up.
     pub(crate) fn run(
         &self,
         index: usize,
         mut centroids: Vec<F>,
-        mut labels: Vec<u32>,
+        labels: &mut Vec<u32>,
         closest: impl FnOnce(&[F], &[u32]) -> Vec<F>,
         seen: &mut Seen,
         observer: &mut Observer,
@@ -56,12 +58,12 @@ impl<F: Float> Task<'_, F> {
             partitions.push(partition);
             seen.end(partition, iteration)
         };
-        if let Some(restart) = meet(&labels, 0, seen) {
+        if let Some(restart) = meet(labels, 0, seen) {
             return Ok(Ended::LikeEarlier(restart));
         }
 
         let mut bounds = (self.algorithm != Algorithm::Lloyd).then(|| {
-            let closest = closest(&centroids, &labels);
+            let closest = closest(&centroids, labels);
             Bounds::new(samples, &centroids, &closest, self.diameter)
         });
         let assign =
@@ -71,11 +73,11 @@ impl<F: Float> Task<'_, F> {
                 None => nearest::assign(samples, new, labels),
             };
 
-        let mut sums = Sums::of(samples, &labels, self.n_clusters);
+        let mut sums = Sums::of(samples, labels, self.n_clusters);
         let mut iterations = 0;
         loop {
             iterations += 1;
-            self.relocate(&centroids, &mut labels, &mut sums, &mut bounds);
+            self.relocate(&centroids, labels, &mut sums, &mut bounds);
             let moved = sums.means(&centroids);
             observer.tell(Progress::Iteration {
                 restart: index,
@@ -83,31 +85,31 @@ impl<F: Float> Task<'_, F> {
             })?;
             if iterations == self.max_iter || shift(&centroids, &moved) <= self.tolerance {
                 // The rows get the nearest of the final centroids.
-                let exact = self.exact_means(&labels, &sums, moved);
-                assign(&mut bounds, &centroids, &exact, &mut labels);
+                let exact = self.exact_means(labels, &sums, moved);
+                assign(&mut bounds, &centroids, &exact, labels);
                 centroids = exact;
                 break;
             }
-            let moves = assign(&mut bounds, &centroids, &moved, &mut labels);
+            let moves = assign(&mut bounds, &centroids, &moved, labels);
             centroids = moved;
             if moves.is_empty() {
                 iterations += 1;
-                centroids = self.exact_means(&labels, &sums, centroids);
+                centroids = self.exact_means(labels, &sums, centroids);
                 break;
             }
-            if let Some(restart) = meet(&labels, iterations, seen) {
+            if let Some(restart) = meet(labels, iterations, seen) {
                 return Ok(Ended::LikeEarlier(restart));
             }
-            sums.follow(samples, &labels, &moves);
+            sums.follow(samples, labels, &moves);
         }
         let restart = Restart {
-            inertia: nearest::inertia(samples, &centroids, &labels),
+            inertia: nearest::inertia(samples, &centroids, labels),
             iterations,
         };
         seen.note(restart, partitions);
         Ok(Ended::Here(Clustering {
             centroids,
-            labels,
+            labels: mem::take(labels),
             restart,
         }))
     }

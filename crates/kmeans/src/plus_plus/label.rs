@@ -1,7 +1,7 @@
 //! The number of a row's nearest seed, in as few bytes as will do.
 
 /// The number of a seed. There is one for each row and restart.
-pub(crate) trait Label: Copy + Default + Send + Sync {
+pub(crate) trait Label: Copy + Default + PartialEq + Send + Sync {
     /// The label of a seed.
     fn new(seed: usize) -> Self;
     /// The number of the seed.

@@ -9,10 +9,10 @@ use rayon::prelude::*;
 
 use crate::progress::{Observer, Progress};
 use crate::random::Random;
-use crate::simd::{distances, prefetch, vectorized};
+use crate::simd::{distances, prefetch};
 use crate::weights::Weights;
 use crate::{Float, KMeansError, Samples};
-use tile::{Tile, sum};
+use tile::{Tile, tile_len};
 
 pub(crate) use label::Label;
 
@@ -27,7 +27,7 @@ pub(crate) struct Seeding<'a, F, L> {
     /// Whether most rows have to be compared with the newest seeds.
     dense: bool,
     /// The squared distance of every row to its nearest seed, in 32 bits and rounded up: for each
-    /// chunk of rows, for each restart, for each row of the chunk.
+    /// tile of each chunk of rows, for each restart, for each row of the tile.
     closest: Vec<u32>,
     /// Which seed that is, in the same order.
     labels: Vec<L>,
@@ -105,30 +105,33 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
             .collect()
     }
 
-    /// Which of its seeds is nearest to each row.
-    pub(crate) fn labels(&self, restart: usize) -> Vec<u32> {
-        let labels = self.of_restart(restart, &self.labels);
-        labels
-            .into_iter()
-            .map(|label| label.seed() as u32)
-            .collect()
+    /// Writes which of its seeds is nearest to each row.
+    pub(crate) fn labels(&self, restart: usize, labels: &mut Vec<u32>) {
+        labels.clear();
+        for tile in self.tiles(restart, &self.labels) {
+            labels.extend(tile.iter().map(|label| label.seed() as u32));
+        }
     }
 
     /// The squared distance of each row to that seed, a little rounded up.
     pub(crate) fn closest(&self, restart: usize) -> Vec<F> {
-        let closest = self.of_restart(restart, &self.closest);
-        let closest = closest.into_iter().map(F::unpack);
-        closest.map(F::narrow).collect()
+        let mut closest = Vec::with_capacity(self.samples.n_samples());
+        for tile in self.tiles(restart, &self.closest) {
+            closest.extend(tile.iter().map(|&closest| F::narrow(F::unpack(closest))));
+        }
+        closest
     }
 
-    fn of_restart<T: Copy>(&self, restart: usize, all: &[T]) -> Vec<T> {
+    /// What belongs to the rows of one restart, a tile at a time.
+    fn tiles<'b, T>(&self, restart: usize, all: &'b [T]) -> impl Iterator<Item = &'b [T]> {
         let restarts = self.seeds.len();
-        let mut own = Vec::with_capacity(self.samples.n_samples());
-        for chunk in all.chunks(restarts * self.samples.chunk_len()) {
-            let len = chunk.len() / restarts;
-            own.extend_from_slice(&chunk[restart * len..][..len]);
-        }
-        own
+        let tile_len = tile_len(&self.samples);
+        all.chunks(restarts * self.samples.chunk_len())
+            .flat_map(move |chunk| chunk.chunks(restarts * tile_len))
+            .map(move |tile| {
+                let len = tile.len() / restarts;
+                &tile[restart * len..][..len]
+            })
     }
 
     /// Takes the pending seeds into account, and calls `visit` for every chunk.
@@ -189,8 +192,9 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
     /// The weighted squared distance of each row of a chunk to the nearest seed of a restart.
     fn shares(&self, restart: usize, chunk: usize) -> Vec<f64> {
         let rows = self.samples.chunk(chunk);
-        let start = self.seeds.len() * rows.start + restart * rows.len();
-        let mut closest = self.closest[start..][..rows.len()].to_vec();
+        let restarts = self.seeds.len();
+        let of_chunk = &self.closest[restarts * rows.start..restarts * rows.end];
+        let mut closest: Vec<u32> = self.tiles(restart, of_chunk).flatten().copied().collect();
         if let Some(&seed) = self.seeds[restart].last().filter(|_| self.pending) {
             let points: Vec<&[F]> = rows.clone().map(|row| self.samples.row(row)).collect();
             let mut to_seed = vec![F::default(); rows.len()];
@@ -276,6 +280,7 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
         // There is no nearer seed yet than the first ones.
         let first = self.seeds[0].len() == 1;
 
+        let tile_len = tile_len(&samples);
         let chunk_len = restarts * samples.chunk_len();
         let sums: Vec<(ChunkSums, T)> = self
             .closest
@@ -285,23 +290,27 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
             .map(|(chunk, (closest, labels))| {
                 let visited = visit(chunk);
                 let rows = samples.chunk(chunk);
-                let mut gains = vec![0.0; restarts * n_candidates];
-                let mut compared = 0;
+                let mut sums = ChunkSums {
+                    potentials: vec![0.0; restarts],
+                    gains: vec![0.0; restarts * n_candidates],
+                    compared: 0,
+                };
                 let mut tile = Tile::new(samples, n_candidates.max(restarts));
-                for start in (0..rows.len()).step_by(tile.len) {
-                    let end = (start + tile.len).min(rows.len());
-                    let next =
-                        samples.rows(rows.start + end..(rows.start + end + tile.len).min(rows.end));
+                let tiles = closest
+                    .chunks_mut(restarts * tile_len)
+                    .zip(labels.chunks_mut(restarts * tile_len))
+                    .zip(rows.clone().step_by(tile_len));
+                for ((closest, labels), start) in tiles {
+                    let len = closest.len() / restarts;
+                    tile.begin(start, len);
+                    let next = start + len..(start + len + tile_len).min(rows.end);
+                    let next = samples.rows(next);
                     let mut next = next.chunks(next.len().div_ceil(restarts).max(1));
-                    tile.begin(rows.start + start, end - start);
-                    let of =
-                        |restart: usize| restart * rows.len() + start..restart * rows.len() + end;
                     if pending && (first || dense) {
                         tile.compare_all(&newest);
                     }
-                    for restart in 0..restarts {
-                        let (closest, labels) =
-                            (&mut closest[of(restart)], &mut labels[of(restart)]);
+                    let own = closest.chunks_mut(len).zip(labels.chunks_mut(len));
+                    for (restart, (closest, labels)) in own.enumerate() {
                         let seeds = &seeds[restart];
                         if pending && first {
                             tile.set_all(restart, closest);
@@ -312,30 +321,21 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                             tile.compare(&newest[restart..=restart]);
                             tile.update(label, seeds, closest, labels);
                         }
+                        sums.potentials[restart] += tile.potential(closest);
                     }
-                    for restart in 0..restarts {
+                    let own = closest.chunks(len).zip(labels.chunks(len));
+                    for (restart, (closest, labels)) in own.enumerate() {
                         prefetch(next.next().unwrap_or_default());
                         if n_candidates > 0 {
-                            let (closest, labels) = (&closest[of(restart)], &labels[of(restart)]);
                             tile.select(closest, labels, &skip_candidates[restart]);
                             tile.compare(&points[restart]);
-                            tile.add_gains(&mut gains[restart * n_candidates..][..n_candidates]);
-                            compared += tile.selected();
+                            tile.add_gains(
+                                &mut sums.gains[restart * n_candidates..][..n_candidates],
+                            );
+                            sums.compared += tile.selected();
                         }
                     }
                 }
-                let potential = |closest: &[u32]| match samples.weights() {
-                    None => vectorized(|| sum(closest.iter().map(|&x| F::unpack(x)))),
-                    Some(weights) => {
-                        let pairs = closest.iter().zip(&weights[rows.clone()]);
-                        vectorized(|| sum(pairs.map(|(&x, w)| F::unpack(x) * w.widen())))
-                    }
-                };
-                let sums = ChunkSums {
-                    potentials: closest.chunks(rows.len()).map(potential).collect(),
-                    gains,
-                    compared,
-                };
                 (sums, visited)
             })
             .collect();

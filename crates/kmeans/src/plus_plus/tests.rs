@@ -81,7 +81,9 @@ fn check(n: usize, d: usize, k: usize, spread: u64, weighted: bool) {
     for restart in 0..3 {
         let (seeds, labels, closest) = plain(&samples, k, restart as u64 + 1);
         assert_eq!(seeding.seeds[restart], seeds);
-        assert_eq!(seeding.labels(restart), labels);
+        let mut own = Vec::new();
+        seeding.labels(restart, &mut own);
+        assert_eq!(own, labels);
         for (upper, closest) in seeding.closest(restart).into_iter().zip(closest) {
             assert!(closest <= upper && upper <= closest * (1.0 + 1e-6));
         }

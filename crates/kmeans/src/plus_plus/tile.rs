@@ -1,29 +1,34 @@
 //! A few rows at a time.
 
 use super::Label;
-use crate::simd::{distances, vectorized};
+use crate::simd::{SPARE, distances, select_above, vectorized};
 use crate::{Float, Samples};
 
 /// Most rows of a tile.
 const TILE: usize = 128;
 
-/// Rows that are looked at for one restart after the other, few enough to stay in the second-level
-/// cache with those that come next.
+/// Seeds up to which comparing every label with every seed is faster than a look-up for every label.
+const FEW: usize = 12;
+
+/// Rows of a tile that is not the last of its chunk: few enough to stay in the second-level cache
+/// with those that come next.
+pub(super) fn tile_len<F: Float>(samples: &Samples<F>) -> usize {
+    ((64 << 10) / (samples.n_features() * size_of::<F>())).clamp(12, TILE)
+}
+
+/// Rows that are looked at for one restart after the other.
 pub(super) struct Tile<'a, F> {
     samples: Samples<'a, F>,
-    /// Rows of a tile that is not the last of its chunk.
-    pub(super) len: usize,
     /// The first row of the tile.
     first: usize,
     /// All rows of the tile.
     all: Vec<&'a [F]>,
-    /// How many rows are selected; they come first in the next three.
-    selected: usize,
+    /// The selected rows.
+    rows: Vec<&'a [F]>,
     /// Which rows of the tile these are.
-    active: [usize; TILE],
-    rows: [&'a [F]; TILE],
+    places: [u32; TILE + SPARE],
     /// Their squared distances to their nearest seeds, packed.
-    near: [u32; TILE],
+    near: [u32; TILE + SPARE],
     weights: Vec<f64>,
     distances: Vec<F>,
     /// Those distances, packed.
@@ -32,16 +37,13 @@ pub(super) struct Tile<'a, F> {
 
 impl<'a, F: Float> Tile<'a, F> {
     pub(super) fn new(samples: Samples<'a, F>, n_points: usize) -> Self {
-        let row_bytes = samples.n_features() * size_of::<F>();
         Tile {
             samples,
-            len: ((64 << 10) / row_bytes).clamp(12, TILE),
             first: 0,
             all: Vec::with_capacity(TILE),
-            selected: 0,
-            active: [0; TILE],
-            rows: [&[]; TILE],
-            near: [0; TILE],
+            rows: Vec::with_capacity(TILE),
+            places: [0; TILE + SPARE],
+            near: [0; TILE + SPARE],
             weights: Vec::new(),
             distances: vec![F::default(); TILE * n_points],
             packed: vec![0; TILE * n_points],
@@ -59,31 +61,38 @@ impl<'a, F: Float> Tile<'a, F> {
 
     /// Selects the rows that are farther from their seed than can be skipped.
     pub(super) fn select<L: Label>(&mut self, closest: &[u32], labels: &[L], skip: &[u32]) {
-        // Without a branch, which could not be predicted.
-        let mut count = 0;
-        let rows = self.all.iter().zip(closest).zip(labels).take(TILE);
-        for (row, ((values, &closest), label)) in rows.enumerate() {
-            self.active[count] = row;
-            self.rows[count] = values;
-            self.near[count] = closest;
-            count += usize::from(closest > skip[label.seed()]);
+        let mut limits = [skip[0]; TILE];
+        let limits = &mut limits[..labels.len()];
+        if skip.len() <= FEW {
+            vectorized(|| {
+                for (seed, &skip) in skip.iter().enumerate().skip(1) {
+                    let seed = L::new(seed);
+                    for (limit, &label) in limits.iter_mut().zip(labels) {
+                        *limit = if label == seed { skip } else { *limit };
+                    }
+                }
+            });
+        } else {
+            for (limit, label) in limits.iter_mut().zip(labels) {
+                *limit = skip[label.seed()];
+            }
         }
-        self.selected = count;
+        let count = select_above(closest, limits, &mut self.places, &mut self.near);
+        let places = self.places[..count].iter();
+        self.rows.clear();
+        self.rows
+            .extend(places.map(|&place| self.all[place as usize]));
     }
 
     /// How many rows are selected.
     pub(super) fn selected(&self) -> usize {
-        self.selected
+        self.rows.len()
     }
 
     /// Computes the squared distances of the selected rows to `points`.
     pub(super) fn compare(&mut self, points: &[&[F]]) {
-        let count = self.selected * points.len();
-        distances(
-            &self.rows[..self.selected],
-            points,
-            &mut self.distances[..count],
-        );
+        let count = self.rows.len() * points.len();
+        distances(&self.rows, points, &mut self.distances[..count]);
         self.pack(count);
     }
 
@@ -148,8 +157,8 @@ impl<'a, F: Float> Tile<'a, F> {
         closest: &mut [u32],
         labels: &mut [L],
     ) {
-        for (i, &packed) in self.packed[..self.selected].iter().enumerate() {
-            let (row, near) = (self.active[i], self.near[i]);
+        for (i, &packed) in self.packed[..self.rows.len()].iter().enumerate() {
+            let (row, near) = (self.places[i] as usize, self.near[i]);
             let nearer = || {
                 let seed = seeds[labels[row].seed()];
                 !F::IN_32_BITS && self.is_nearer(self.rows[i], self.distances[i], seed)
@@ -169,18 +178,30 @@ impl<'a, F: Float> Tile<'a, F> {
         distance < other[0]
     }
 
+    /// The sum of the weighted squared distances of all rows.
+    pub(super) fn potential(&self, closest: &[u32]) -> f64 {
+        let distances = closest.iter().map(|&closest| F::unpack(closest));
+        match self.samples.weights() {
+            None => vectorized(|| sum(distances)),
+            Some(weights) => {
+                let weights = &weights[self.first..][..closest.len()];
+                vectorized(|| sum(distances.zip(weights).map(|(x, weight)| x * weight.widen())))
+            }
+        }
+    }
+
     /// Adds what each of the points would take off the potential.
     pub(super) fn add_gains(&mut self, gains: &mut [f64]) {
-        let count = self.selected;
+        let count = self.rows.len();
         if count == 0 {
             return;
         }
         let weights = self.samples.weights();
         if let Some(all) = weights {
             self.weights.clear();
-            let rows = self.active[..count].iter();
+            let rows = self.places[..count].iter();
             self.weights
-                .extend(rows.map(|&row| all[self.first + row].widen()));
+                .extend(rows.map(|&row| all[self.first + row as usize].widen()));
         }
         let (near, own) = (&self.near[..count], &self.weights);
         for (gain, packed) in gains.iter_mut().zip(self.packed.chunks(count)) {
@@ -200,7 +221,7 @@ impl<'a, F: Float> Tile<'a, F> {
 
 /// The sum of `values`, as eight sums of every eighth one: additions need not wait for each other.
 #[inline(always)]
-pub(super) fn sum(mut values: impl ExactSizeIterator<Item = f64>) -> f64 {
+fn sum(mut values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let mut sums = [0.0; 8];
     for _ in 0..values.len() / 8 {
         for sum in &mut sums {

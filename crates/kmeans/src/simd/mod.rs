@@ -11,7 +11,10 @@
 
 mod across;
 mod along;
+mod select;
 mod vector;
+
+pub(crate) use select::{SPARE, select_above};
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};

@@ -115,3 +115,26 @@ fn no_rows_and_no_centroids_are_nothing() {
     distances::<f64>(&[&[1.0]], &[], &mut []);
     pair_distances::<f32>(&[], &[], &mut []);
 }
+
+#[test]
+fn what_is_above_its_limit_is_selected() {
+    let numbers = |seed| -> Vec<u32> {
+        let numbers = numbers(200, seed).into_iter();
+        numbers.map(|x| ((x + 0.5) * 4e9) as u32).collect()
+    };
+    let (mut values, limits) = (numbers(1), numbers(2));
+    values[17] = limits[17];
+    for width in [512, 256, 0] {
+        vector::WIDEST.set(width);
+        for len in (0..=70).chain([200]) {
+            let above: Vec<usize> = (0..len).filter(|&i| values[i] > limits[i]).collect();
+            let (mut places, mut selected) = ([7; 216], [7; 216]);
+            let (values, limits) = (&values[..len], &limits[..len]);
+            let count = select_above(values, limits, &mut places, &mut selected);
+            assert_eq!(count, above.len(), "{len} of {width} bits");
+            for (i, place) in above.into_iter().enumerate() {
+                assert_eq!((places[i] as usize, selected[i]), (place, values[place]));
+            }
+        }
+    }
+}
