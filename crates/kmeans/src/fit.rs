@@ -205,7 +205,7 @@ pub(crate) fn check_centroids<F: Float>(
 /// Restarts to seed together, of `n_init`; together they may take a twentieth of the data and some
 /// megabytes.
 fn wave_len<F: Float, L: Label>(samples: &Samples<F>, n_init: usize) -> usize {
-    let affordable = samples.bytes() / 20 + (20 << 20);
+    let affordable = samples.bytes() / 20 + (28 << 20);
     let each = samples.n_samples() * Seeding::<F, L>::BYTES_A_ROW;
     let waves = n_init.div_ceil((affordable / each).max(1));
     n_init.div_ceil(waves)

@@ -46,7 +46,7 @@ pub(crate) fn moments<F: Float>(
 /// The pass over the samples that finds out their moments, for those who read the rows anyway.
 pub(crate) struct Scan<'a, F> {
     samples: Samples<'a, F>,
-    origin: Vec<f64>,
+    origin: &'a [F],
     total_weight: f64,
 }
 
@@ -55,14 +55,14 @@ impl<'a, F: Float> Scan<'a, F> {
     pub(crate) fn new(samples: Samples<'a, F>) -> Result<Self, KMeansError> {
         Ok(Scan {
             total_weight: total_weight(&samples)?,
-            origin: samples.row(0).iter().map(|x| x.widen()).collect(),
+            origin: samples.row(0),
             samples,
         })
     }
 
     /// Looks at the rows of one chunk.
     pub(crate) fn columns(&self, chunk: usize) -> Columns {
-        vectorized(|| columns(&self.samples, self.samples.chunk(chunk), &self.origin))
+        vectorized(|| columns(&self.samples, self.samples.chunk(chunk), self.origin))
     }
 
     /// The moments, from the columns of all chunks in their order; `further` are points that
@@ -124,28 +124,33 @@ impl Columns {
         }
     }
 
-    /// Adds `N` columns from column `at` on of rows of `d` columns.
+    /// Adds `N` columns from column `at` on of at most [`ROWS`] rows of `d` columns. Over so few rows the
+    /// sums may have the type of the values.
     #[inline(always)]
-    fn add<F: Float, const N: usize>(&mut self, rows: &[F], d: usize, at: usize, origin: &[f64]) {
-        let of = |all: &[f64]| -> [f64; N] { array::from_fn(|lane| all[at + lane]) };
+    fn add<F: Float, const N: usize>(&mut self, rows: &[F], d: usize, at: usize, origin: &[F]) {
+        let of = |all: &[f64]| -> [F; N] { array::from_fn(|lane| F::narrow(all[at + lane])) };
         let (mut low, mut high) = (of(&self.low), of(&self.high));
-        let (mut sum, mut squares) = (of(&self.sum), of(&self.squares));
-        let origin = of(origin);
+        let (mut sum, mut squares) = ([F::default(); N], [F::default(); N]);
+        let origin: [F; N] = array::from_fn(|lane| origin[at + lane]);
+        // As many squares as there are rows do not overflow where one does not.
+        let scale = F::narrow(SCALE);
         for row in rows.chunks_exact(d) {
             let row = &row[at..at + N];
             for lane in 0..N {
-                let x = row[lane].widen();
+                let x = row[lane];
                 low[lane] = if x < low[lane] { x } else { low[lane] };
                 high[lane] = if x > high[lane] { x } else { high[lane] };
-                let difference = x - origin[lane];
-                sum[lane] += difference;
-                squares[lane] += difference * difference;
+                let difference = (x - origin[lane]) * scale;
+                sum[lane] = sum[lane] + difference;
+                squares[lane] = squares[lane] + difference * difference;
             }
         }
-        self.low[at..at + N].copy_from_slice(&low);
-        self.high[at..at + N].copy_from_slice(&high);
-        self.sum[at..at + N].copy_from_slice(&sum);
-        self.squares[at..at + N].copy_from_slice(&squares);
+        for lane in 0..N {
+            self.low[at + lane] = low[lane].widen();
+            self.high[at + lane] = high[lane].widen();
+            self.sum[at + lane] += sum[lane].widen() / SCALE;
+            self.squares[at + lane] += squares[lane].widen() / (SCALE * SCALE);
+        }
     }
 
     fn merge(&mut self, other: &Columns) {
@@ -164,8 +169,11 @@ const LANES: usize = 16;
 /// Rows of which one group of columns after the other is added up.
 const ROWS: usize = 32;
 
+/// A power of two whose square is less than 1 / [`ROWS`].
+const SCALE: f64 = 0.125;
+
 #[inline(always)]
-fn columns<F: Float>(samples: &Samples<F>, rows: Range<usize>, origin: &[f64]) -> Columns {
+fn columns<F: Float>(samples: &Samples<F>, rows: Range<usize>, origin: &[F]) -> Columns {
     let d = origin.len();
     let mut columns = Columns::new(d);
     let whole = d / LANES * LANES;

@@ -207,7 +207,7 @@ impl<'a, F: Float> Tile<'a, F> {
         for (gain, packed) in gains.iter_mut().zip(self.packed.chunks(count)) {
             *gain += vectorized(|| {
                 let gains = near.iter().zip(packed).map(|(&near, &packed)| {
-                    F::unpack(near) - F::unpack(if packed < near { packed } else { near })
+                    F::unpacked_difference(near, if packed < near { packed } else { near })
                 });
                 if weights.is_some() {
                     sum(gains.zip(own).map(|(gain, weight)| gain * weight))
