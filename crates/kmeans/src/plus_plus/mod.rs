@@ -3,7 +3,7 @@
 mod label;
 mod tile;
 
-use std::collections::HashMap;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::random::Random;
 use crate::simd::{distances, prefetch};
 use crate::weights::Weights;
 use crate::{Float, KMeansError, Samples};
-use tile::{Tile, tile_len};
+use tile::{Tile, tile_len, tile_rows};
 
 pub(crate) use label::Label;
 
@@ -31,9 +31,11 @@ pub(crate) struct Seeding<'a, F, L> {
     closest: Vec<u32>,
     /// Which seed that is, in the same order.
     labels: Vec<L>,
-    /// For each chunk, for each restart: the sum of weight times `closest`. Includes the pending
+    /// For each tile, for each restart: the sum of weight times `closest`. Includes the pending
     /// seed.
-    potentials: Vec<Vec<f64>>,
+    potentials: Vec<f64>,
+    /// What these came to, for each restart, when they were last added up.
+    settled: Vec<f64>,
 }
 
 impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
@@ -58,6 +60,7 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
             closest: vec![0; n * restarts],
             labels: vec![L::default(); n * restarts],
             potentials: Vec::new(),
+            settled: vec![0.0; restarts],
         };
         let visited = seeding.settle(visit);
         (seeding, visited)
@@ -134,24 +137,37 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
             })
     }
 
-    /// Takes the pending seeds into account, and calls `visit` for every chunk.
+    /// Takes the pending seeds into account, adds up the potentials and calls `visit` for every chunk.
     fn settle<T: Send>(&mut self, visit: impl Fn(usize) -> T + Sync) -> Vec<T> {
-        let none = vec![Vec::new(); self.seeds.len()];
-        let sums = self.pass(&none, visit).into_iter();
-        let (potentials, visited) = sums.map(|(sums, seen)| (sums.potentials, seen)).unzip();
-        self.potentials = potentials;
+        let chunks = self.pass(&vec![Vec::new(); self.seeds.len()], visit);
+        self.potentials.clear();
+        let mut visited = Vec::with_capacity(chunks.len());
+        for (sums, seen) in chunks {
+            self.potentials.extend(sums.potentials);
+            visited.push(seen);
+        }
+        self.settled = self.totals();
         visited
+    }
+
+    /// The potential of each restart.
+    fn totals(&self) -> Vec<f64> {
+        let restarts = self.seeds.len();
+        let mut totals = vec![0.0; restarts];
+        for tile in self.potentials.chunks(restarts) {
+            for (total, potential) in totals.iter_mut().zip(tile) {
+                *total += potential;
+            }
+        }
+        totals
     }
 
     /// Draws candidates for each restart.
     fn candidates(&self, streams: &mut [Random], n_candidates: usize) -> Vec<Vec<usize>> {
+        let totals = self.totals();
         let draw = |(restart, random): (usize, &mut Random)| {
-            let total: f64 = self.potentials.iter().map(|sums| sums[restart]).sum();
-            let mut shares = Shares::default();
-            let draws = (0..n_candidates).map(|_| random.unit() * total);
-            draws
-                .map(|at| self.row_at(restart, at, &mut shares))
-                .collect()
+            let draws = (0..n_candidates).map(|_| random.unit() * totals[restart]);
+            draws.map(|at| self.row_at(restart, at)).collect()
         };
         streams.par_iter_mut().enumerate().map(draw).collect()
     }
@@ -159,25 +175,23 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
     /// The row at which the running sum of weighted squared distances passes `at`.
     ///
     /// Where all distances are 0 any row will do: its cluster stays empty.
-    fn row_at(&self, restart: usize, mut at: f64, shares: &mut Shares) -> usize {
+    fn row_at(&self, restart: usize, mut at: f64) -> usize {
         let mut last = None;
-        for (chunk, sums) in self.potentials.iter().enumerate() {
-            if sums[restart] > 0.0 {
-                last = Some(chunk);
-                if at < sums[restart] {
+        for (tile, potentials) in self.potentials.chunks(self.seeds.len()).enumerate() {
+            let potential = potentials[restart];
+            if potential > 0.0 {
+                last = Some(tile);
+                if at < potential {
                     break;
                 }
-                at -= sums[restart];
+                at -= potential;
             }
         }
-        // Rounding may lead beyond the last chunk, or the last row.
-        let Some(chunk) = last else { return 0 };
-        let rows = self.samples.chunk(chunk);
+        // Rounding may lead beyond the last tile, or the last row.
+        let Some(tile) = last else { return 0 };
+        let rows = tile_rows(&self.samples, tile);
         let mut chosen = rows.start;
-        let shares = shares
-            .entry(chunk)
-            .or_insert_with(|| self.shares(restart, chunk));
-        for (row, &share) in rows.zip(&*shares) {
+        for (row, share) in rows.clone().zip(self.shares(restart, rows)) {
             if share > 0.0 {
                 chosen = row;
                 if at < share {
@@ -189,12 +203,10 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
         chosen
     }
 
-    /// The weighted squared distance of each row of a chunk to the nearest seed of a restart.
-    fn shares(&self, restart: usize, chunk: usize) -> Vec<f64> {
-        let rows = self.samples.chunk(chunk);
-        let restarts = self.seeds.len();
-        let of_chunk = &self.closest[restarts * rows.start..restarts * rows.end];
-        let mut closest: Vec<u32> = self.tiles(restart, of_chunk).flatten().copied().collect();
+    /// The weighted squared distance of each row of a tile to the nearest seed of a restart.
+    fn shares(&self, restart: usize, rows: Range<usize>) -> Vec<f64> {
+        let start = self.seeds.len() * rows.start + restart * rows.len();
+        let mut closest = self.closest[start..][..rows.len()].to_vec();
         if let Some(&seed) = self.seeds[restart].last().filter(|_| self.pending) {
             let points: Vec<&[F]> = rows.clone().map(|row| self.samples.row(row)).collect();
             let mut to_seed = vec![F::default(); rows.len()];
@@ -212,43 +224,45 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
     /// Makes that candidate a seed of each restart that lowers its potential most; of equal ones
     /// the first.
     fn choose(&mut self, candidates: &[Vec<usize>]) {
-        let n_candidates = candidates[0].len();
-        let sums = self.pass(candidates, |_| ()).into_iter();
-        let sums: Vec<ChunkSums> = sums.map(|(sums, ())| sums).collect();
-        let mut settle = false;
-        let mut chosen = Vec::with_capacity(self.seeds.len());
-        for (restart, seeds) in self.seeds.iter_mut().enumerate() {
-            let gain = |candidate: usize| -> f64 {
-                let gains = sums
-                    .iter()
-                    .map(|sums| sums.gains[restart * n_candidates + candidate]);
-                gains.sum()
-            };
-            let gains: Vec<f64> = (0..n_candidates).map(gain).collect();
-            let best = (1..n_candidates).fold(0, |best, candidate| {
+        let (restarts, n_candidates) = (candidates.len(), candidates[0].len());
+        let sums: Vec<ChunkSums> = self
+            .pass(candidates, |_| ())
+            .into_iter()
+            .map(|(sums, ())| sums)
+            .collect();
+        let mut gains = vec![0.0; restarts * n_candidates];
+        let tiles = || {
+            sums.iter()
+                .flat_map(|sums| sums.gains.chunks(restarts * n_candidates))
+        };
+        for tile in tiles() {
+            for (total, gain) in gains.iter_mut().zip(tile) {
+                *total += gain;
+            }
+        }
+        let chosen = gains.chunks(n_candidates).map(|gains| {
+            (1..n_candidates).fold(0, |best, candidate| {
                 if gains[candidate] > gains[best] {
                     candidate
                 } else {
                     best
                 }
-            });
-            seeds.push(candidates[restart][best]);
-            chosen.push(best);
-            // What is left as the difference of two almost equal sums is not exact enough to draw
-            // from.
-            let before: f64 = sums.iter().map(|sums| sums.potentials[restart]).sum();
-            settle |= before - gains[best] < 1e-3 * before;
+            })
+        });
+        let chosen: Vec<usize> = chosen.collect();
+        for ((seeds, candidates), &chosen) in self.seeds.iter_mut().zip(candidates).zip(&chosen) {
+            seeds.push(candidates[chosen]);
         }
-        let without = |sums: ChunkSums| {
-            let gains = sums.gains.chunks(n_candidates).zip(&chosen);
-            let pairs = sums.potentials.iter().zip(gains);
-            pairs
-                .map(|(potential, (gains, &chosen))| potential - gains[chosen])
-                .collect()
-        };
-        self.potentials = sums.into_iter().map(without).collect();
+        for (potentials, gains) in self.potentials.chunks_mut(restarts).zip(tiles()) {
+            let gains = gains.chunks(n_candidates).zip(&chosen);
+            for (potential, (gains, &chosen)) in potentials.iter_mut().zip(gains) {
+                *potential -= gains[chosen];
+            }
+        }
         self.pending = true;
-        if settle {
+        // What is left as the difference of two almost equal sums is not exact enough to draw from.
+        let mut totals = self.totals().into_iter().zip(&self.settled);
+        if totals.any(|(total, settled)| total < 1e-3 * settled) {
             self.settle(|_| ());
         }
     }
@@ -290,11 +304,13 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
             .map(|(chunk, (closest, labels))| {
                 let visited = visit(chunk);
                 let rows = samples.chunk(chunk);
+                let n_tiles = rows.len().div_ceil(tile_len);
                 let mut sums = ChunkSums {
-                    potentials: vec![0.0; restarts],
-                    gains: vec![0.0; restarts * n_candidates],
+                    potentials: Vec::with_capacity(n_tiles * restarts),
+                    gains: vec![0.0; n_tiles * restarts * n_candidates],
                     compared: 0,
                 };
+                let mut gains = sums.gains.chunks_mut(n_candidates.max(1));
                 let mut tile = Tile::new(samples, n_candidates.max(restarts));
                 let tiles = closest
                     .chunks_mut(restarts * tile_len)
@@ -321,7 +337,9 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                             tile.compare(&newest[restart..=restart]);
                             tile.update(label, seeds, closest, labels);
                         }
-                        sums.potentials[restart] += tile.potential(closest);
+                        if n_candidates == 0 {
+                            sums.potentials.push(tile.potential(closest));
+                        }
                     }
                     let own = closest.chunks(len).zip(labels.chunks(len));
                     for (restart, (closest, labels)) in own.enumerate() {
@@ -329,9 +347,7 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                         if n_candidates > 0 {
                             tile.select(closest, labels, &skip_candidates[restart]);
                             tile.compare(&points[restart]);
-                            tile.add_gains(
-                                &mut sums.gains[restart * n_candidates..][..n_candidates],
-                            );
+                            tile.gains(gains.next().expect("there are some for each tile"));
                             sums.compared += tile.selected();
                         }
                     }
@@ -374,16 +390,13 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
 
 /// What a pass finds out about a chunk of rows.
 struct ChunkSums {
-    /// For each restart.
+    /// For each tile, for each restart; where there are no candidates.
     potentials: Vec<f64>,
-    /// For each restart, for each of its candidates.
+    /// For each tile, for each restart, for each of its candidates.
     gains: Vec<f64>,
     /// Rows that were compared with candidates, added up over the restarts.
     compared: usize,
 }
-
-/// What rows contribute to the potential of a restart, by the chunks that were looked at.
-type Shares = HashMap<usize, Vec<f64>>;
 
 #[cfg(test)]
 mod tests;

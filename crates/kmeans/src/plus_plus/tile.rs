@@ -1,5 +1,7 @@
 //! A few rows at a time.
 
+use std::ops::Range;
+
 use super::Label;
 use crate::simd::{SPARE, distances, select_above, vectorized};
 use crate::{Float, Samples};
@@ -14,6 +16,15 @@ const FEW: usize = 12;
 /// with those that come next.
 pub(super) fn tile_len<F: Float>(samples: &Samples<F>) -> usize {
     ((64 << 10) / (samples.n_features() * size_of::<F>())).clamp(12, TILE)
+}
+
+/// The rows of a tile, by its number among those of all chunks.
+pub(super) fn tile_rows<F: Float>(samples: &Samples<F>, tile: usize) -> Range<usize> {
+    let tile_len = tile_len(samples);
+    let in_chunk = samples.chunk_len().div_ceil(tile_len);
+    let chunk = samples.chunk(tile / in_chunk);
+    let start = chunk.start + tile % in_chunk * tile_len;
+    start..(start + tile_len).min(chunk.end)
 }
 
 /// Rows that are looked at for one restart after the other.
@@ -129,13 +140,13 @@ impl<'a, F: Float> Tile<'a, F> {
             let mut tied = 0;
             for ((closest, seed), &packed) in closest.iter_mut().zip(&mut *labels).zip(packed) {
                 let nearer = packed < *closest;
-                tied += u32::from(packed == *closest);
+                tied += u32::from(!F::IN_32_BITS && packed == *closest);
                 *seed = if nearer { label } else { *seed };
                 *closest = if nearer { packed } else { *closest };
             }
             tied
         });
-        if tied > 0 && !F::IN_32_BITS {
+        if tied > 0 {
             let distances = &self.distances[point * len..][..len];
             for (row, &distance) in distances.iter().enumerate() {
                 if packed[row] == closest[row] && labels[row].seed() < label.seed() {
@@ -190,8 +201,8 @@ impl<'a, F: Float> Tile<'a, F> {
         }
     }
 
-    /// Adds what each of the points would take off the potential.
-    pub(super) fn add_gains(&mut self, gains: &mut [f64]) {
+    /// Writes what each of the points would take off the potential.
+    pub(super) fn gains(&mut self, gains: &mut [f64]) {
         let count = self.rows.len();
         if count == 0 {
             return;
@@ -205,7 +216,7 @@ impl<'a, F: Float> Tile<'a, F> {
         }
         let (near, own) = (&self.near[..count], &self.weights);
         for (gain, packed) in gains.iter_mut().zip(self.packed.chunks(count)) {
-            *gain += vectorized(|| {
+            *gain = vectorized(|| {
                 let gains = near.iter().zip(packed).map(|(&near, &packed)| {
                     F::unpacked_difference(near, if packed < near { packed } else { near })
                 });

@@ -38,8 +38,7 @@ pub trait Kernels: Copy {
 pub(crate) fn distances<F: Kernels>(rows: &[&[F]], centroids: &[&[F]], distances: &mut [F]) {
     assert_eq!(distances.len(), rows.len() * centroids.len());
     if let Some(first) = rows.first() {
-        let mut all = rows.iter().chain(centroids);
-        assert!(all.all(|x| x.len() == first.len()));
+        assert!(all_have(rows, first.len()) && all_have(centroids, first.len()));
         F::distances(rows, centroids, distances);
     }
 }
@@ -48,10 +47,14 @@ pub(crate) fn distances<F: Kernels>(rows: &[&[F]], centroids: &[&[F]], distances
 pub(crate) fn pair_distances<F: Kernels>(rows: &[&[F]], centroids: &[&[F]], distances: &mut [F]) {
     assert!(rows.len() == centroids.len() && rows.len() == distances.len());
     if let Some(first) = rows.first() {
-        let mut all = rows.iter().chain(centroids);
-        assert!(all.all(|x| x.len() == first.len()));
+        assert!(all_have(rows, first.len()) && all_have(centroids, first.len()));
         F::pair_distances(rows, centroids, distances);
     }
+}
+
+/// Without a branch for each.
+fn all_have<T>(slices: &[&[T]], len: usize) -> bool {
+    slices.iter().fold(true, |all, x| all & (x.len() == len))
 }
 
 /// Runs `work`, compiled for AVX-512 or AVX2 where the processor has them: the closure is inlined
