@@ -200,7 +200,7 @@ impl<F: Float> Pass<'_, F> {
     ) -> Moves {
         let first = self.samples.chunk(chunk).start;
         let mut undecided = vec![0; labels.len()];
-        let count = vectorized(|| self.loosen(labels, upper, lower, &mut undecided));
+        let count = vectorized!(|| self.loosen(labels, upper, lower, &mut undecided));
         let mut moves = Moves::new(labels.len());
         let mut compared = Compared::new();
         for tile in undecided[..count].chunks(TILE) {
@@ -337,16 +337,9 @@ impl<F: Float> Compared<F> {
         let mut least = [F::INFINITE; TILE];
         let mut second = [F::INFINITE; TILE];
         let mut place = [0_u32; TILE];
-        vectorized(|| {
+        vectorized!(|| {
             for (member, distances) in (0..).zip(self.distances.chunks(count)) {
-                let bests = least.iter_mut().zip(&mut second).zip(&mut place);
-                for (((least, second), place), &distance) in bests.zip(distances) {
-                    let nearer = distance < *least;
-                    let loser = if nearer { *least } else { distance };
-                    *second = if loser < *second { loser } else { *second };
-                    *place = if nearer { member } else { *place };
-                    *least = if nearer { distance } else { *least };
-                }
+                keep_two_nearest(member, distances, &mut least, &mut second, &mut place);
             }
         });
 
@@ -375,6 +368,26 @@ impl<F: Float> Compared<F> {
                 f32::INFINITY
             };
         }
+    }
+}
+
+/// Notes for which rows a centroid is nearer than those before, and the distance to the second nearest. A
+/// function, because the compiler knows of its arguments that they do not overlap.
+#[inline(always)]
+fn keep_two_nearest<F: Float>(
+    member: u32,
+    distances: &[F],
+    least: &mut [F],
+    second: &mut [F],
+    place: &mut [u32],
+) {
+    let bests = least.iter_mut().zip(second).zip(place);
+    for (((least, second), place), &distance) in bests.zip(distances) {
+        let nearer = distance < *least;
+        let loser = if nearer { *least } else { distance };
+        *second = if loser < *second { loser } else { *second };
+        *place = if nearer { member } else { *place };
+        *least = if nearer { distance } else { *least };
     }
 }
 

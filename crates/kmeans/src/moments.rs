@@ -62,7 +62,7 @@ impl<'a, F: Float> Scan<'a, F> {
 
     /// Looks at the rows of one chunk.
     pub(crate) fn columns(&self, chunk: usize) -> Columns {
-        vectorized(|| columns(&self.samples, self.samples.chunk(chunk), self.origin))
+        vectorized!(|| columns(&self.samples, self.samples.chunk(chunk), self.origin))
     }
 
     /// The moments, from the columns of all chunks in their order; `further` are points that
@@ -199,7 +199,7 @@ pub(crate) fn check_finite<F: Float>(samples: &Samples<F>) -> Result<(), KMeansE
     let bad_row = (0..samples.n_chunks())
         .into_par_iter()
         .find_map_first(|chunk| {
-            vectorized(|| {
+            vectorized!(|| {
                 samples
                     .chunk(chunk)
                     .find(|&row| !all_finite(samples.row(row)))

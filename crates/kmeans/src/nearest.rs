@@ -50,18 +50,23 @@ fn nearest_of_tile<F: Float>(rows: &[&[F]], centroids: &[&[F]], nearest: &mut [u
     for (first, centroids) in centroids.chunks(CENTROIDS).enumerate() {
         let block = &mut block[..rows.len() * centroids.len()];
         distances(rows, centroids, block);
-        vectorized(|| {
-            for (index, distances) in block.chunks(rows.len()).enumerate() {
-                let index = (first * CENTROIDS + index) as u32;
-                for ((least, nearest), &distance) in
-                    least.iter_mut().zip(nearest.iter_mut()).zip(distances)
-                {
-                    let nearer = distance < *least;
-                    *nearest = if nearer { index } else { *nearest };
-                    *least = if nearer { distance } else { *least };
-                }
+        let first = (first * CENTROIDS) as u32;
+        vectorized!(|| {
+            for (index, distances) in (first..).zip(block.chunks(rows.len())) {
+                keep_nearest(index, distances, &mut least, nearest);
             }
         });
+    }
+}
+
+/// Notes for which rows a centroid is nearer than those before. A function, because the compiler knows of
+/// its arguments that they do not overlap.
+#[inline(always)]
+fn keep_nearest<F: Float>(index: u32, distances: &[F], least: &mut [F], nearest: &mut [u32]) {
+    for ((least, nearest), &distance) in least.iter_mut().zip(nearest).zip(distances) {
+        let nearer = distance < *least;
+        *nearest = if nearer { index } else { *nearest };
+        *least = if nearer { distance } else { *least };
     }
 }
 

@@ -43,7 +43,7 @@ impl Sums {
                     counts: vec![0; n_clusters],
                     updated: false,
                 };
-                vectorized(|| {
+                vectorized!(|| {
                     for row in rows {
                         sums.add(samples.row(row), labels[row], samples.weight(row));
                     }
@@ -92,7 +92,7 @@ impl Sums {
             *self = Sums::of(samples, labels, self.weights.len());
             return;
         };
-        vectorized(|| {
+        vectorized!(|| {
             for moved in list {
                 self.transfer(samples, moved.row, moved.from, moved.to);
             }

@@ -41,6 +41,7 @@ pub(super) struct Tile<'a, F> {
     /// Their squared distances to their nearest seeds, packed.
     near: [u32; TILE + SPARE],
     weights: Vec<f64>,
+    weighted: Vec<f64>,
     distances: Vec<F>,
     /// Those distances, packed.
     packed: Vec<u32>,
@@ -56,6 +57,7 @@ impl<'a, F: Float> Tile<'a, F> {
             places: [0; TILE + SPARE],
             near: [0; TILE + SPARE],
             weights: Vec::new(),
+            weighted: Vec::new(),
             distances: vec![F::default(); TILE * n_points],
             packed: vec![0; TILE * n_points],
         }
@@ -75,7 +77,7 @@ impl<'a, F: Float> Tile<'a, F> {
         let mut limits = [skip[0]; TILE];
         let limits = &mut limits[..labels.len()];
         if skip.len() <= FEW {
-            vectorized(|| {
+            vectorized!(|| {
                 for (seed, &skip) in skip.iter().enumerate().skip(1) {
                     let seed = L::new(seed);
                     for (limit, &label) in limits.iter_mut().zip(labels) {
@@ -116,7 +118,7 @@ impl<'a, F: Float> Tile<'a, F> {
 
     fn pack(&mut self, count: usize) {
         let pairs = self.packed[..count].iter_mut().zip(&self.distances);
-        vectorized(|| pairs.for_each(|(packed, distance)| *packed = distance.pack_up()));
+        vectorized!(|| pairs.for_each(|(packed, distance)| *packed = distance.pack_up()));
     }
 
     /// Makes the point of that index the seed of all rows.
@@ -136,17 +138,8 @@ impl<'a, F: Float> Tile<'a, F> {
     ) {
         let len = closest.len();
         let packed = &self.packed[point * len..][..len];
-        let tied = vectorized(|| {
-            let mut tied = 0;
-            for ((closest, seed), &packed) in closest.iter_mut().zip(&mut *labels).zip(packed) {
-                let nearer = packed < *closest;
-                tied += u32::from(!F::IN_32_BITS && packed == *closest);
-                *seed = if nearer { label } else { *seed };
-                *closest = if nearer { packed } else { *closest };
-            }
-            tied
-        });
-        if tied > 0 {
+        let tied = vectorized!(|| set_nearest::<F, L>(packed, label, closest, labels));
+        if tied {
             let distances = &self.distances[point * len..][..len];
             for (row, &distance) in distances.iter().enumerate() {
                 if packed[row] == closest[row] && labels[row].seed() < label.seed() {
@@ -191,12 +184,11 @@ impl<'a, F: Float> Tile<'a, F> {
 
     /// The sum of the weighted squared distances of all rows.
     pub(super) fn potential(&self, closest: &[u32]) -> f64 {
-        let distances = closest.iter().map(|&closest| F::unpack(closest));
         match self.samples.weights() {
-            None => vectorized(|| sum(distances)),
+            None => vectorized!(|| sum(closest, closest, |x, _| F::unpack(x))),
             Some(weights) => {
                 let weights = &weights[self.first..][..closest.len()];
-                vectorized(|| sum(distances.zip(weights).map(|(x, weight)| x * weight.widen())))
+                vectorized!(|| sum(closest, weights, |x, weight| F::unpack(x) * weight.widen()))
             }
         }
     }
@@ -207,40 +199,72 @@ impl<'a, F: Float> Tile<'a, F> {
         if count == 0 {
             return;
         }
-        let weights = self.samples.weights();
-        if let Some(all) = weights {
-            self.weights.clear();
-            let rows = self.places[..count].iter();
-            self.weights
-                .extend(rows.map(|&row| all[self.first + row as usize].widen()));
-        }
-        let (near, own) = (&self.near[..count], &self.weights);
-        for (gain, packed) in gains.iter_mut().zip(self.packed.chunks(count)) {
-            *gain = vectorized(|| {
-                let gains = near.iter().zip(packed).map(|(&near, &packed)| {
-                    F::unpacked_difference(near, if packed < near { packed } else { near })
-                });
-                if weights.is_some() {
-                    sum(gains.zip(own).map(|(gain, weight)| gain * weight))
-                } else {
-                    sum(gains)
+        let near = &self.near[..count];
+        let gain = |near, packed| {
+            let nearer = packed < near;
+            F::unpacked_difference(near, if nearer { packed } else { near })
+        };
+        let points = gains.iter_mut().zip(self.packed.chunks(count));
+        match self.samples.weights() {
+            None => {
+                for (total, packed) in points {
+                    *total = vectorized!(|| sum(near, packed, gain));
                 }
-            });
+            }
+            Some(weights) => {
+                let places = self.places[..count].iter();
+                self.weights.clear();
+                self.weights
+                    .extend(places.map(|&place| weights[self.first + place as usize].widen()));
+                for (total, packed) in points {
+                    let gains = near
+                        .iter()
+                        .zip(packed)
+                        .map(|(&near, &packed)| gain(near, packed));
+                    self.weighted.clear();
+                    self.weighted.extend(gains);
+                    *total = sum(&self.weighted, &self.weights, |gain, weight| gain * weight);
+                }
+            }
         }
     }
 }
 
-/// The sum of `values`, as eight sums of every eighth one: additions need not wait for each other.
+/// Where a distance is less than the closest one, makes it that, and the label its own; returns
+/// whether there may be distances that are equal only in 32 bits. A function, because the compiler
+/// knows of its arguments that they do not overlap.
 #[inline(always)]
-fn sum(mut values: impl ExactSizeIterator<Item = f64>) -> f64 {
+fn set_nearest<F: Float, L: Label>(
+    packed: &[u32],
+    label: L,
+    closest: &mut [u32],
+    labels: &mut [L],
+) -> bool {
+    let mut tied = false;
+    for ((closest, seed), &packed) in closest.iter().zip(labels).zip(packed) {
+        *seed = if packed < *closest { label } else { *seed };
+        tied |= !F::IN_32_BITS && packed == *closest;
+    }
+    for (closest, &packed) in closest.iter_mut().zip(packed) {
+        *closest = packed.min(*closest);
+    }
+    tied
+}
+
+/// The sum of what `value` makes of the numbers in the same places, as eight sums of every eighth
+/// one: additions need not wait for each other.
+#[inline(always)]
+fn sum<A: Copy, B: Copy>(a: &[A], b: &[B], value: impl Fn(A, B) -> f64) -> f64 {
     let mut sums = [0.0; 8];
-    for _ in 0..values.len() / 8 {
-        for sum in &mut sums {
-            *sum += values.next().unwrap_or_default();
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..8 {
+            sums[lane] += value(a[lane], b[lane]);
         }
     }
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += value;
+    for (sum, (&a, &b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *sum += value(a, b);
     }
     let [a, b, c, d, e, f, g, h] = sums;
     ((a + e) + (c + g)) + ((b + f) + (d + h))

@@ -13,8 +13,13 @@ mod across;
 mod along;
 mod select;
 mod vector;
+#[macro_use]
+mod vectorized;
 
 pub(crate) use select::{SPARE, select_above};
+pub(crate) use vectorized::vectorized;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use vectorized::{Avx2, Avx512};
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
@@ -55,33 +60,6 @@ pub(crate) fn pair_distances<F: Kernels>(rows: &[&[F]], centroids: &[&[F]], dist
 /// Without a branch for each.
 fn all_have<T>(slices: &[&[T]], len: usize) -> bool {
     slices.iter().fold(true, |all, x| all & (x.len() == len))
-}
-
-/// Runs `work`, compiled for AVX-512 or AVX2 where the processor has them: the closure is inlined
-/// into a function with these instructions, so that loops over slices are vectorised for them. The
-/// results are the same with all of them.
-#[inline]
-pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
-            work()
-        }
-        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-        fn with_avx512<R>(work: impl FnOnce() -> R) -> R {
-            work()
-        }
-        if has_avx512() {
-            // SAFETY: the processor has these instructions.
-            return unsafe { with_avx512(work) };
-        }
-        if has_avx2() {
-            // SAFETY: the processor has these instructions.
-            return unsafe { with_avx2(work) };
-        }
-    }
-    work()
 }
 
 /// Asks for memory that will be read soon, so that nothing has to wait for it then.

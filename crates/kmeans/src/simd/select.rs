@@ -24,7 +24,7 @@ pub(crate) fn select_above(
         return unsafe { with_avx512(values, limits, places, selected) };
     }
     // Without a branch, which could not be predicted.
-    vectorized(|| {
+    vectorized!(|| {
         let mut count = 0;
         for (place, (&value, &limit)) in values.iter().zip(limits).enumerate() {
             places[count] = place as u32;
