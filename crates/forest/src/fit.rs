@@ -346,7 +346,9 @@ impl<F: Float> ForestValidParams<F, Regression> {
                     permuted: None,
                 };
                 forest.ask(samples, question, &mut means, |out, sums, voters| {
-                    *out = sums[0] / voters as f64;
+                    if voters > 0 {
+                        *out = sums[0] / voters as f64;
+                    }
                 });
                 means
             });

@@ -26,6 +26,8 @@ pub(crate) struct Weighted {
 pub(crate) struct Moments {
     weight: f64,
     sum: f64,
+    /// What the mean lacks because it was rounded.
+    correction: f64,
     least: f64,
     greatest: f64,
 }
@@ -43,6 +45,7 @@ fn decrease(difference: f64, left: f64, right: f64) -> f64 {
 
 struct Walk {
     mean: f64,
+    correction: f64,
     weight: f64,
     min_weight: f64,
     left_weight: f64,
@@ -56,7 +59,7 @@ impl Sweep<Weighted> for Walk {
     #[inline(always)]
     fn step(&mut self, item: Weighted) {
         self.left_weight += item.weight;
-        self.left_sum += item.weight * (item.number - self.mean);
+        self.left_sum += item.weight * (item.number - self.mean - self.correction);
     }
 
     #[inline(always)]
@@ -98,6 +101,7 @@ impl Target for Numbers<'_> {
         *totals = Moments {
             weight: 0.0,
             sum: 0.0,
+            correction: 0.0,
             least: f64::INFINITY,
             greatest: f64::NEG_INFINITY,
         };
@@ -107,6 +111,9 @@ impl Target for Numbers<'_> {
             totals.least = totals.least.min(item.number);
             totals.greatest = totals.greatest.max(item.number);
         }
+        let mean = totals.mean();
+        let differences = items.iter().map(|item| item.weight * (item.number - mean));
+        totals.correction = differences.sum::<f64>() / totals.weight;
     }
 
     fn weight(&self, totals: &Moments) -> f64 {
@@ -133,6 +140,7 @@ impl Target for Numbers<'_> {
     ) -> Option<Cut> {
         let mut walk = Walk {
             mean: totals.mean(),
+            correction: totals.correction,
             weight: totals.weight,
             min_weight: limits.weight,
             left_weight: 0.0,
