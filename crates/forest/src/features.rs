@@ -71,7 +71,7 @@ pub(crate) trait Features<F: Float, T: Target>: Sync {
         spill: &mut Vec<u32>,
     ) -> usize;
 
-    /// A table of these rows only, where it pays.
+    /// Makes a table of ranks of these rows only; `false` where there are no ranks.
     fn compact(
         &self,
         _rows: &[u32],
@@ -147,12 +147,8 @@ impl<F: Float, R: Rank, T: Target> Features<F, T> for Ranked<'_, F, R> {
     }
 
     fn compact(&self, rows: &[u32], compaction: &mut Compaction, small: &mut Table<u16>) -> bool {
-        // The table of all rows has been small enough from the start.
-        let pays = self.of.is_none() && self.table.n_rows() > 2 * rows.len();
-        if pays {
-            compaction.compact(self.table, rows, small);
-        }
-        pays
+        compaction.compact(self.table, rows, small);
+        true
     }
 
     fn threshold(&self, feature: usize, _bound: u32, left: &[u32], right: &[u32]) -> F {

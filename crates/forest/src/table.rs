@@ -75,10 +75,6 @@ impl<R: Rank> Table<R> {
         }
     }
 
-    pub(crate) fn n_rows(&self) -> usize {
-        self.n_rows
-    }
-
     /// The ranks of one column, and how many different ones there are.
     #[inline(always)]
     pub(crate) fn column(&self, feature: usize) -> (&[R], usize) {

@@ -1,5 +1,7 @@
 //! A decision tree as a flat array of nodes.
 
+use std::hint::select_unpredictable;
+
 use crate::Float;
 
 /// What stands instead of a feature in a leaf of one class.
@@ -59,17 +61,18 @@ impl<F: Float> Tree<F> {
         for (rows, leaves) in together.by_ref().zip(places.by_ref()) {
             let mut at = [0_u32; ABREAST];
             loop {
-                let mut moved = false;
+                let mut splits = 0;
                 for (at, row) in at.iter_mut().zip(rows.chunks_exact(n_features)) {
                     let node = &self.nodes[*at as usize];
                     let is_split = node.feature < VALUES;
-                    let feature = if is_split { node.feature as usize } else { 0 };
-                    let right = row[feature] > node.threshold;
-                    let child = if right { node.next } else { *at + 1 };
-                    *at = if is_split { child } else { *at };
-                    moved |= is_split;
+                    let feature = select_unpredictable(is_split, node.feature, 0);
+                    let goes_right = row[feature as usize] > node.threshold;
+                    // Which way a row goes cannot be guessed, so that nothing must depend on a guess.
+                    let child = select_unpredictable(goes_right, node.next, *at + 1);
+                    *at = select_unpredictable(is_split, child, *at);
+                    splits += u32::from(is_split);
                 }
-                if !moved {
+                if splits == 0 {
                     break;
                 }
             }

@@ -1,24 +1,47 @@
 //! Growing depth first, branches on several threads.
 
+use std::sync::Arc;
+
 use rayon::Scope;
 
 use super::piece::{NOWHERE, Piece, Place, Sprout};
 use super::{Context, Grower, Memory, Split};
 use crate::Float;
 use crate::features::{Features, Ranked};
+use crate::table::Table;
 use crate::target::Target;
 
 /// From this number of rows on, the smaller side of a split is a task of its own.
 const TASK: usize = 1 << 10;
 
-/// Up to this number of rows a branch gets a table of its own, if it has more than [`COMPACT_LEAST`]. With a
-/// hundred columns the table fits into the second-level cache then, and sorting few rows of few is
-/// quicker than sorting few of many.
-const COMPACT: usize = 1 << 11;
+/// A branch gets a table of its own when it has at most so many rows, and its table more than twice as many.
+/// Few rows of a table lie far apart in memory, and sorting few ranks of many takes longer. First a column
+/// shall fit into the first-level cache together with what sorting needs, then all columns into the second.
+const COMPACT: [usize; 2] = [1 << 14, 1 << 10];
+
+/// With fewer rows it does not pay.
 const COMPACT_LEAST: usize = 1 << 6;
 
-/// A table of its own costs about this many trials of a feature on the whole branch for each column.
+/// A table of its own costs about as much as so many trials of a feature, for each column.
 const COMPACT_PRICE: usize = 20;
+
+/// The rows of a branch by themselves.
+pub(super) struct Branch<T: Target> {
+    table: Table<u16>,
+    items: Vec<T::Item>,
+    /// The row of the samples that each row is.
+    of: Vec<u32>,
+}
+
+impl<T: Target> Default for Branch<T> {
+    fn default() -> Self {
+        Branch {
+            table: Table::default(),
+            items: Vec::new(),
+            of: Vec::new(),
+        }
+    }
+}
 
 /// A node that is still to be grown.
 pub(super) struct Open<'r> {
@@ -83,134 +106,126 @@ impl<T: Target> Context<'_, T> {
 }
 
 impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
-    /// Grows a branch. Nodes wait on a list instead of the call stack, because a tree may be as deep as
-    /// there are rows; for the same reason, and so that nobody waits, the smaller side of a split is the
-    /// one that becomes a task.
+    /// Grows a part of a tree. Nodes wait on a list instead of the call stack, because a tree may be as
+    /// deep as there are rows; for the same reason, and so that nobody waits, the smaller side of a split is
+    /// the one that becomes a task.
     pub(super) fn grow_piece<'s>(
         &'s self,
         scope: &Scope<'s>,
         context: &'s Context<'s, T>,
         root: Open<'s>,
+        branch: Option<Arc<Branch<T>>>,
         number: u32,
     ) {
         self.pool.with(|memory| {
             let mut piece = Piece::default();
-            let mut open = vec![root];
-            while let Some(node) = open.pop() {
-                if let Some(node) = self.grow_compact(context, node, &mut piece, number, memory)
-                    && let Some(children) = self.grow_node(
-                        self.features,
-                        context,
-                        context.items,
-                        node,
-                        &mut piece,
-                        number,
-                        memory,
-                    )
-                {
-                    let [left, right] = children;
-                    let (smaller, larger) = if left.rows.len() < right.rows.len() {
-                        (left, right)
-                    } else {
-                        (right, left)
-                    };
-                    open.push(larger);
-                    if smaller.rows.len() < TASK {
-                        open.push(smaller);
-                        continue;
+            let mut open = vec![(root, branch)];
+            while let Some((node, branch)) = open.pop() {
+                let branch = self.compact(context, node.rows, branch, memory);
+                let at = (node.depth, node.seed);
+                let split = match &branch {
+                    None => {
+                        let items = context.items;
+                        self.split(self.features, context, items, node.rows, at, memory)
                     }
-                    let number = context.reserve_piece();
-                    let place = Place {
-                        piece: number,
-                        index: 0,
-                    };
-                    piece.adopt(smaller.parent, place);
-                    let root = Open {
-                        parent: None,
-                        ..smaller
-                    };
-                    scope.spawn(move |scope| self.grow_piece(scope, context, root, number));
+                    Some(branch) => {
+                        let features = self.ranked(branch);
+                        self.split(&features, context, &branch.items, node.rows, at, memory)
+                    }
+                };
+                let Some(split) = split else {
+                    let leaf = self.target.leaf(&memory.totals, &mut piece.values);
+                    piece.add(number, Sprout::Leaf(leaf), node.parent);
+                    self.reclaim(branch, memory);
+                    continue;
+                };
+                let index = piece.add(number, split.sprout(), node.parent);
+                let [left, right] = node.children(&split, index);
+                let (smaller, larger) = if left.rows.len() < right.rows.len() {
+                    (left, right)
+                } else {
+                    (right, left)
+                };
+                open.push((larger, branch.clone()));
+                if smaller.rows.len() < TASK {
+                    open.push((smaller, branch));
+                    continue;
                 }
+                let number = context.reserve_piece();
+                let place = Place {
+                    piece: number,
+                    index: 0,
+                };
+                piece.adopt(smaller.parent, place);
+                let root = Open {
+                    parent: None,
+                    ..smaller
+                };
+                scope.spawn(move |scope| self.grow_piece(scope, context, root, branch, number));
             }
             context.store_piece(number, piece);
         });
     }
 
-    /// Adds a node to a piece and parts its rows; returns its children if it is no leaf.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "two tables share this, and nothing else groups them"
-    )]
-    fn grow_node<'r, Y: Features<F, T>>(
-        &self,
-        features: &Y,
-        context: &Context<T>,
-        items: &[T::Item],
-        node: Open<'r>,
-        piece: &mut Piece,
-        number: u32,
-        memory: &mut Memory<T>,
-    ) -> Option<[Open<'r>; 2]> {
-        let at = (node.depth, node.seed);
-        match self.split(features, context, items, node.rows, at, memory) {
-            None => {
-                let leaf = self.target.leaf(&memory.totals, &mut piece.values);
-                piece.add(number, Sprout::Leaf(leaf), node.parent);
-                None
-            }
-            Some(split) => {
-                let index = piece.add(number, split.sprout(), node.parent);
-                Some(node.children(&split, index))
-            }
+    fn ranked<'b>(&'b self, branch: &'b Branch<T>) -> Ranked<'b, F, u16> {
+        Ranked {
+            table: &branch.table,
+            samples: self.samples,
+            of: Some(&branch.of),
         }
     }
 
-    /// Grows a whole branch on a table of its own, where that pays; otherwise gives the node back.
-    fn grow_compact<'r>(
+    /// Makes a table for a node and what grows from it, where that pays, and renumbers its rows.
+    fn compact(
         &self,
         context: &Context<T>,
-        root: Open<'r>,
-        piece: &mut Piece,
-        number: u32,
+        rows: &mut [u32],
+        branch: Option<Arc<Branch<T>>>,
         memory: &mut Memory<T>,
-    ) -> Option<Open<'r>> {
-        let size = root.rows.len();
-        let few_columns = self.samples.n_features() <= COMPACT_PRICE * self.limits.max_features;
-        if !(COMPACT_LEAST..=COMPACT).contains(&size) || !few_columns {
-            return Some(root);
+    ) -> Option<Arc<Branch<T>>> {
+        let size = rows.len();
+        let large = branch
+            .as_ref()
+            .map_or(self.samples.n_samples(), |branch| branch.of.len());
+        let pays = COMPACT.iter().any(|&most| size <= most && large > 2 * most)
+            && size >= COMPACT_LEAST
+            && self.samples.n_features() <= COMPACT_PRICE * self.limits.max_features;
+        if !pays {
+            return branch;
         }
-        let mut table = std::mem::take(&mut memory.branch_table);
-        if !self
-            .features
-            .compact(root.rows, &mut memory.compaction, &mut table)
-        {
-            memory.branch_table = table;
-            return Some(root);
-        }
-        let mut items = std::mem::take(&mut memory.branch_items);
-        items.clear();
-        items.extend(root.rows.iter().map(|&row| context.items[row as usize]));
-        let features = Ranked {
-            table: &table,
-            samples: self.samples,
-            of: Some(root.rows),
-        };
-        let mut rows: Vec<u32> = (0..size as u32).collect();
-        let root = Open {
-            rows: &mut rows,
-            ..root
-        };
-        let mut open = vec![root];
-        while let Some(node) = open.pop() {
-            if let Some([left, right]) =
-                self.grow_node(&features, context, &items, node, piece, number, memory)
-            {
-                open.push(right);
-                open.push(left);
+        let mut small = memory.branches.pop().unwrap_or_default();
+        let compaction = &mut memory.compaction;
+        let items = match &branch {
+            None if !self.features.compact(rows, compaction, &mut small.table) => {
+                memory.branches.push(small);
+                return branch;
             }
+            None => context.items,
+            Some(branch) => {
+                compaction.compact(&branch.table, rows, &mut small.table);
+                &branch.items
+            }
+        };
+        small.items.clear();
+        small
+            .items
+            .extend(rows.iter().map(|&row| items[row as usize]));
+        let of = |&row: &u32| {
+            branch
+                .as_ref()
+                .map_or(row, |branch| branch.of[row as usize])
+        };
+        small.of.clear();
+        small.of.extend(rows.iter().map(of));
+        for (number, row) in (0..).zip(rows) {
+            *row = number;
         }
-        memory.branch_table = table;
-        memory.branch_items = items;
-        None
+        self.reclaim(branch, memory);
+        Some(Arc::new(small))
+    }
+
+    /// Keeps the memory of a branch of which nothing is left to grow.
+    fn reclaim(&self, branch: Option<Arc<Branch<T>>>, memory: &mut Memory<T>) {
+        memory.branches.extend(branch.and_then(Arc::into_inner));
     }
 }

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use self::branch::Open;
+use self::branch::{Branch, Open};
 use self::piece::Piece;
 use crate::bag::Bagging;
 use crate::features::{Features, Trial, Tried, View};
 use crate::progress::{Observer, Progress};
 use crate::random::Random;
-use crate::table::{Compaction, Table};
+use crate::table::Compaction;
 use crate::target::{SideLimits, Target};
 use crate::tree::Tree;
 use crate::{Float, Samples};
@@ -70,9 +70,8 @@ struct Memory<T: Target> {
     /// All features, in ascending order between nodes.
     order: Vec<u32>,
     swaps: Vec<usize>,
-    /// A branch with a table of its own.
-    branch_table: Table<u16>,
-    branch_items: Vec<T::Item>,
+    /// Memory of branches that are grown.
+    branches: Vec<Branch<T>>,
     compaction: Compaction,
 }
 
@@ -85,8 +84,7 @@ impl<T: Target> Default for Memory<T> {
             spill: Vec::new(),
             order: Vec::new(),
             swaps: Vec::new(),
-            branch_table: Table::default(),
-            branch_items: Vec::new(),
+            branches: Vec::new(),
             compaction: Compaction::default(),
         }
     }
@@ -180,7 +178,7 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
             Some(max_leaves) => self.grow_best_first(&context, root, max_leaves),
             None => rayon::scope(|scope| {
                 let piece = context.reserve_piece();
-                self.grow_piece(scope, &context, root, piece);
+                self.grow_piece(scope, &context, root, None, piece);
             }),
         }
         let pieces = pieces.into_inner().unwrap_or_default();
