@@ -101,7 +101,6 @@ impl<F: Float, L> RandomForest<F, L> {
     /// # Errors
     /// Those of [`predict_samples`](Self::predict_samples).
     pub fn predict_proba_samples(&self, samples: Samples<F>) -> Result<Vec<f64>, ForestError> {
-        self.forest.check(&samples)?;
         let n_classes = self.labels.len();
         let mut all = vec![0.0; samples.n_samples() * n_classes];
         let mut rows: Vec<&mut [f64]> = all.chunks_exact_mut(n_classes).collect();
@@ -111,7 +110,7 @@ impl<F: Float, L> RandomForest<F, L> {
                 for (out, share) in out.iter_mut().zip(shares) {
                     *out = share / voters as f64;
                 }
-            });
+            })?;
         Ok(all)
     }
 
@@ -120,17 +119,16 @@ impl<F: Float, L> RandomForest<F, L> {
     /// # Errors
     /// Those of [`predict_samples`](Self::predict_samples).
     pub fn predict_classes(&self, samples: Samples<F>) -> Result<Vec<u32>, ForestError> {
-        self.forest.check(&samples)?;
-        Ok(self.classes_of(samples, Question::default()))
+        self.classes_of(samples, Question::default())
     }
 
-    fn classes_of(&self, samples: Samples<F>, question: Question) -> Vec<u32> {
+    fn classes_of(&self, samples: Samples<F>, question: Question) -> Result<Vec<u32>, ForestError> {
         let mut classes = vec![0; samples.n_samples()];
         self.forest
             .ask(samples, question, &mut classes, |out, shares, _| {
                 *out = largest(shares)
-            });
-        classes
+            })?;
+        Ok(classes)
     }
 
     /// Adds the trees of a forest that was trained apart, on the same labels and features. There are no
@@ -221,10 +219,9 @@ impl<F: Float, L: Ord + Clone> RandomForest<F, L> {
         n_repeats: usize,
         seed: u64,
     ) -> Result<Vec<PermutationImportance>, ForestError> {
-        self.forest.check(&samples)?;
         importance::check_count(&samples, labels.len())?;
         importance::permute(&samples, n_repeats, seed, |question| {
-            self.accuracy(&self.classes_of(samples, question), labels)
+            Ok(self.accuracy(&self.classes_of(samples, question)?, labels))
         })
     }
 }

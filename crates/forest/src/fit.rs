@@ -169,7 +169,6 @@ impl<F: Float, L: Ord + Clone> ForestValidParams<F, Classification<L>> {
         let mut settings = Settings::new(self, samples, forest, n_classes, 1.0)?;
         let classes = &classes[..];
         let (forest, oob) = in_threads(self.n_threads(), || {
-            samples.check_finite()?;
             let heaviest = weights
                 .unwrap_or(&[1.0])
                 .iter()
@@ -206,10 +205,11 @@ impl<F: Float, L: Ord + Clone> ForestValidParams<F, Classification<L>> {
                     if voters > 0 {
                         *out = largest(shares);
                     }
-                });
-                voted
+                })?;
+                Ok(voted)
             });
-            Ok((forest, oob))
+            let oob: Result<_, ForestError> = oob.transpose();
+            Ok((forest, oob?))
         })?;
         let oob_score = oob.as_ref().and_then(|voted| {
             let judged = |row: usize| weights.is_none_or(|w| w[row] > 0.0);
@@ -332,7 +332,6 @@ impl<F: Float> ForestValidParams<F, Regression> {
         let observer = Observer::new(&mut observer);
         let mut settings = Settings::new(self, samples, model.map(|m| m.forest), 1, scale)?;
         let (forest, oob) = in_threads(self.n_threads(), || {
-            samples.check_finite()?;
             let target = Numbers {
                 numbers: &numbers,
                 scale,
@@ -349,10 +348,11 @@ impl<F: Float> ForestValidParams<F, Regression> {
                     if voters > 0 {
                         *out = sums[0] / voters as f64;
                     }
-                });
-                means
+                })?;
+                Ok(means)
             });
-            Ok((forest, oob))
+            let oob: Result<_, ForestError> = oob.transpose();
+            Ok((forest, oob?))
         })?;
         let oob_score = oob.as_ref().and_then(|means| {
             let judged = |row: usize| !means[row].is_nan() && weights.is_none_or(|w| w[row] > 0.0);
@@ -622,12 +622,13 @@ impl<'a, F: Float> Settings<'a, F> {
         };
         Ok(match self.splitter {
             Splitter::Random => {
+                samples.check_finite()?;
                 let values = Values::new(&samples);
                 let features = RandomThresholds { values };
                 self.grow_on(&features, target, observer, seeds, first)
             }
             Splitter::Best if samples.n_samples() <= 1 << 16 => {
-                let table = &Table::<u16>::new(&samples);
+                let table = &Table::<u16>::new(&samples)?;
                 let features = Ranked {
                     table,
                     samples,
@@ -636,7 +637,7 @@ impl<'a, F: Float> Settings<'a, F> {
                 self.grow_on(&features, target, observer, seeds, first)
             }
             Splitter::Best => {
-                let table = &Table::<u32>::new(&samples);
+                let table = &Table::<u32>::new(&samples)?;
                 let features = Ranked {
                     table,
                     samples,

@@ -53,48 +53,65 @@ impl<F: Float> Forest<F> {
 
     /// Writes something about every row to `out`, which has as many places. `write` gets the place, the sums
     /// of the values of all trees that may speak of the row, and how many these are.
+    ///
+    /// # Errors
+    /// Rows of another width, and a value that is NaN or infinite.
     pub(crate) fn ask<O: Send>(
         &self,
         samples: Samples<F>,
         question: Question,
         out: &mut [O],
         write: impl Fn(&mut O, &[f64], usize) + Sync,
-    ) {
+    ) -> Result<(), ForestError> {
+        self.check_width(samples.n_features())?;
         let block_len = self.block_len();
-        out.par_chunks_mut(block_len)
-            .enumerate()
-            .for_each(|(block, out)| {
-                accelerated(|| {
-                    let first = block * block_len;
-                    let mut permuted = Vec::new();
-                    let rows = self.rows(samples, first, out.len(), question, &mut permuted);
-                    let mut leaves = vec![0; out.len()];
-                    let mut sums = vec![0.0; out.len() * self.n_values];
-                    let mut voters = vec![self.trees.len(); out.len()];
-                    for (index, tree) in self.trees.iter().enumerate() {
-                        tree.leaves_of(rows, self.n_features, &mut leaves);
-                        let only = question.only.map(|sets| &sets[index]);
-                        let places = leaves.iter().zip(sums.chunks_exact_mut(self.n_values));
-                        for (at, (&leaf, sums)) in places.enumerate() {
-                            if only.is_some_and(|rows| !rows.contains(first + at)) {
-                                voters[at] -= 1;
-                                continue;
-                            }
-                            match tree.class_of(leaf) {
-                                Some(class) => sums[class as usize] += 1.0,
-                                None => {
-                                    let values = tree.values_of(leaf, self.n_values);
-                                    sums.iter_mut().zip(values).for_each(|(sum, x)| *sum += x);
-                                }
+        let blocks = out.par_chunks_mut(block_len).enumerate();
+        let asked = blocks.map(|(block, out)| {
+            accelerated(|| {
+                let first = block * block_len;
+                let mut permuted = Vec::new();
+                let rows = self.rows(samples, first, out.len(), question, &mut permuted);
+                // Here instead of before, because the values are in the cache now.
+                if !rows.iter().fold(true, |ok, x| ok & x.widen().is_finite()) {
+                    return false;
+                }
+                let mut numbers: Vec<u32> = (0..out.len() as u32).collect();
+                let mut leaves = vec![0; out.len()];
+                let mut sums = vec![0.0; out.len() * self.n_values];
+                let mut voters = vec![0; out.len()];
+                for (index, tree) in self.trees.iter().enumerate() {
+                    if let Some(sets) = question.only {
+                        let all = 0..out.len() as u32;
+                        numbers.clear();
+                        numbers
+                            .extend(all.filter(|&row| sets[index].contains(first + row as usize)));
+                    }
+                    tree.leaves_of(rows, self.n_features, &numbers, &mut leaves);
+                    for (&row, &leaf) in numbers.iter().zip(&leaves) {
+                        let row = row as usize;
+                        voters[row] += 1;
+                        let sums = &mut sums[row * self.n_values..][..self.n_values];
+                        match tree.class_of(leaf) {
+                            Some(class) => sums[class as usize] += 1.0,
+                            None => {
+                                let values = tree.values_of(leaf, self.n_values);
+                                sums.iter_mut().zip(values).for_each(|(sum, x)| *sum += x);
                             }
                         }
                     }
-                    let sums = sums.chunks_exact(self.n_values);
-                    for ((out, sums), voters) in out.iter_mut().zip(sums).zip(voters) {
-                        write(out, sums, voters);
-                    }
-                });
-            });
+                }
+                let sums = sums.chunks_exact(self.n_values);
+                for ((out, sums), voters) in out.iter_mut().zip(sums).zip(voters) {
+                    write(out, sums, voters);
+                }
+                true
+            })
+        });
+        if asked.reduce(|| true, |a, b| a & b) {
+            Ok(())
+        } else {
+            samples.check_finite()
+        }
     }
 
     /// The values of neighbouring rows, with one column from other rows where that is asked for.
@@ -129,9 +146,10 @@ impl<F: Float> Forest<F> {
             let n_rows = out.len() / n_trees;
             let start = block * block_len * self.n_features;
             let rows = &samples.values()[start..][..n_rows * self.n_features];
+            let numbers: Vec<u32> = (0..n_rows as u32).collect();
             let mut leaves = vec![0; n_rows];
             for (index, tree) in self.trees.iter().enumerate() {
-                tree.leaves_of(rows, self.n_features, &mut leaves);
+                tree.leaves_of(rows, self.n_features, &numbers, &mut leaves);
                 for (out, &leaf) in out.chunks_exact_mut(n_trees).zip(&leaves) {
                     out[index] = leaf;
                 }

@@ -18,7 +18,7 @@ pub(crate) fn permute<F: Float>(
     samples: &Samples<F>,
     n_repeats: usize,
     seed: u64,
-    score: impl Fn(Question) -> f64,
+    score: impl Fn(Question) -> Result<f64, ForestError>,
 ) -> Result<Vec<PermutationImportance>, ForestError> {
     if samples.n_samples() == 0 {
         return Err(ForestError::NoSamples);
@@ -26,29 +26,29 @@ pub(crate) fn permute<F: Float>(
     if n_repeats == 0 {
         return Err(ForestError::NRepeats);
     }
-    let whole = score(Question::default());
+    let whole = score(Question::default())?;
     let mut rows: Vec<u32> = (0..samples.n_samples() as u32).collect();
     let mut random = Random::new(seed);
-    let mut importance = |feature| {
-        let falls = (0..n_repeats).map(|_| {
+    let mut importance = |feature| -> Result<PermutationImportance, ForestError> {
+        let mut falls = Vec::with_capacity(n_repeats);
+        for _ in 0..n_repeats {
             random.shuffle(&mut rows);
             let permuted = Some((feature, &rows[..]));
-            whole
-                - score(Question {
-                    only: None,
-                    permuted,
-                })
-        });
-        let falls: Vec<f64> = falls.collect();
+            let permuted = score(Question {
+                only: None,
+                permuted,
+            })?;
+            falls.push(whole - permuted);
+        }
         let n = n_repeats as f64;
         let mean = falls.iter().sum::<f64>() / n;
         let squares = falls.iter().map(|fall| (fall - mean) * (fall - mean));
-        PermutationImportance {
+        Ok(PermutationImportance {
             mean,
             std_dev: (squares.sum::<f64>() / n).sqrt(),
-        }
+        })
     };
-    Ok((0..samples.n_features()).map(&mut importance).collect())
+    (0..samples.n_features()).map(&mut importance).collect()
 }
 
 /// Refuses labels or targets of another number than that of the rows.

@@ -55,6 +55,7 @@ mod stored;
 mod table;
 mod target;
 mod tree;
+mod words;
 
 pub use classifier::RandomForest;
 pub use dump::{DecisionTree, TreeNode};

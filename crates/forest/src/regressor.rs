@@ -114,18 +114,17 @@ impl<F: Float> RandomForestRegressor<F> {
     /// fit, and [`ForestError::NotFinite`] when a value is NaN or infinite. Samples without rows are
     /// fine.
     pub fn predict_samples(&self, samples: Samples<F>) -> Result<Vec<F>, ForestError> {
-        self.forest.check(&samples)?;
-        let means = self.means_of(samples, Question::default());
+        let means = self.means_of(samples, Question::default())?;
         Ok(means.into_iter().map(F::narrow).collect())
     }
 
-    fn means_of(&self, samples: Samples<F>, question: Question) -> Vec<f64> {
+    fn means_of(&self, samples: Samples<F>, question: Question) -> Result<Vec<f64>, ForestError> {
         let mut means = vec![0.0; samples.n_samples()];
         self.forest
             .ask(samples, question, &mut means, |out, sums, voters| {
                 *out = sums[0] / voters as f64;
-            });
-        means
+            })?;
+        Ok(means)
     }
 
     /// The coefficient of determination R² of the predictions; NaN without rows. Targets that are all
@@ -135,9 +134,11 @@ impl<F: Float> RandomForestRegressor<F> {
     /// Those of [`predict_samples`](Self::predict_samples), and [`ForestError::LabelCount`] when there
     /// are not as many targets as rows.
     pub fn score_samples(&self, samples: Samples<F>, targets: &[F]) -> Result<f64, ForestError> {
-        self.forest.check(&samples)?;
         importance::check_count(&samples, targets.len())?;
-        Ok(score(targets, &self.means_of(samples, Question::default())))
+        Ok(score(
+            targets,
+            &self.means_of(samples, Question::default())?,
+        ))
     }
 
     /// For every feature by how much R² falls when the values of the feature are shuffled among the rows,
@@ -153,10 +154,9 @@ impl<F: Float> RandomForestRegressor<F> {
         n_repeats: usize,
         seed: u64,
     ) -> Result<Vec<PermutationImportance>, ForestError> {
-        self.forest.check(&samples)?;
         importance::check_count(&samples, targets.len())?;
         importance::permute(&samples, n_repeats, seed, |question| {
-            score(targets, &self.means_of(samples, question))
+            Ok(score(targets, &self.means_of(samples, question)?))
         })
     }
 

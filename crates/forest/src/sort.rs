@@ -2,9 +2,10 @@
 
 use crate::table::Rank;
 use crate::target::Cuts;
+use crate::words::Words;
 
 /// Below this number of rows a plain sort is fastest.
-const FEW: usize = 24;
+const FEW: usize = 10;
 
 /// Sorts items by rank, and remembers where it put what. Memory is kept from node to node.
 #[derive(Default)]
@@ -14,11 +15,8 @@ pub(crate) struct Sorter<Item> {
     method: Method,
     /// The ranks of the rows, in their order.
     ranks: Vec<u32>,
-    /// Method [`Method::Bits`]: one bit a rank, and the number of rows before each word. Only the first
-    /// words have been used last and are other than zero.
-    bits: Vec<u64>,
-    before: Vec<u32>,
-    n_words: usize,
+    /// Method [`Method::Bits`]: the ranks that are there.
+    words: Words,
     /// Method [`Method::Counts`]: for each rank the number of rows up to it.
     counts: Vec<u32>,
     /// Method [`Method::Keys`]: rank and place of each row, sorted.
@@ -72,11 +70,12 @@ impl<Item: Copy + Default> Sorter<Item> {
         }
         // Where there are more rows than ranks some are equal for sure.
         let may_differ = n_ranks >= n;
-        if may_differ && n_ranks / 64 <= 8 * n && self.sort_by_bits(column, n_ranks, rows, items) {
+        let by_bits = may_differ && n_ranks / 64 <= 8 * n;
+        if by_bits && self.sort_by_bits(column, n_ranks, rows, items) {
             self.method = Method::Bits;
             return Sorted::Items(&self.sorted, Cuts::Everywhere);
         }
-        if !may_differ || n_ranks / 64 > 8 * n {
+        if !by_bits {
             let ranks = rows.iter().map(|&row| column[row as usize].widen());
             self.ranks.clear();
             self.ranks.extend(ranks);
@@ -87,7 +86,11 @@ impl<Item: Copy + Default> Sorter<Item> {
             let key = |(place, &rank): (usize, &u32)| u64::from(rank) << 32 | place as u64;
             self.keys.clear();
             self.keys.extend(self.ranks.iter().enumerate().map(key));
-            self.keys.sort_unstable();
+            if n < 2 * FEW {
+                insertion_sort(&mut self.keys);
+            } else {
+                self.keys.sort_unstable();
+            }
             self.sorted_by_keys(items)
         }
     }
@@ -97,15 +100,7 @@ impl<Item: Copy + Default> Sorter<Item> {
         match self.method {
             Method::Keys => (self.keys[left - 1] >> 32) as u32,
             Method::Counts => self.counts.partition_point(|&n| (n as usize) < left) as u32,
-            Method::Bits => {
-                let before = &self.before[..self.n_words];
-                let word = before.partition_point(|&n| (n as usize) < left) - 1;
-                let mut bits = self.bits[word];
-                for _ in before[word] as usize + 1..left {
-                    bits &= bits - 1;
-                }
-                word as u32 * 64 + bits.trailing_zeros()
-            }
+            Method::Bits => self.words.nth(left as u32 - 1),
         }
     }
 
@@ -119,44 +114,26 @@ impl<Item: Copy + Default> Sorter<Item> {
         items: &[Item],
     ) -> bool {
         let n = rows.len();
-        let n_words = n_ranks.div_ceil(64);
-        self.bits[..self.n_words].fill(0);
-        self.n_words = n_words;
-        if self.bits.len() < n_words {
-            self.bits.resize(n_words, 0);
-            self.before.resize(n_words, 0);
-        }
-        if self.ranks.len() < n {
-            self.ranks.resize(n, 0);
-        }
-        self.ranks.truncate(n);
-        let (bits, before) = (&mut self.bits[..n_words], &mut self.before[..n_words]);
+        self.words.clear(n_ranks);
+        self.ranks.clear();
         let mut equal = 0;
-        for (kept, &row) in self.ranks.iter_mut().zip(rows) {
+        self.ranks.extend(rows.iter().map(|&row| {
             let rank = column[row as usize].widen();
-            *kept = rank;
-            let word = &mut bits[rank as usize / 64];
-            equal |= *word >> (rank % 64) & 1;
-            *word |= 1 << (rank % 64);
+            equal |= self.words.set(rank);
+            rank
+        }));
+        if equal != 0 {
+            return false;
         }
-        if equal == 0 {
-            let mut sum = 0;
-            for (before, word) in before.iter_mut().zip(bits.iter()) {
-                *before = sum;
-                sum += word.count_ones();
-            }
-            if self.sorted.len() < n {
-                self.sorted.resize(n, Item::default());
-            }
-            self.sorted.truncate(n);
-            let sorted = &mut self.sorted[..n];
-            for (&rank, &item) in self.ranks.iter().zip(items) {
-                let word = rank as usize / 64;
-                let below = bits[word] & ((1 << (rank % 64)) - 1);
-                sorted[(before[word] + below.count_ones()) as usize] = item;
-            }
+        self.words.count();
+        if self.sorted.len() < n {
+            self.sorted.resize(n, Item::default());
         }
-        equal == 0
+        self.sorted.truncate(n);
+        for (&rank, &item) in self.ranks.iter().zip(items) {
+            self.sorted[self.words.before(rank) as usize] = item;
+        }
+        true
     }
 
     #[inline(always)]

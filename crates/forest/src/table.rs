@@ -1,9 +1,12 @@
 //! The columns of the samples as ranks.
 
+use std::sync::Mutex;
+
 use rayon::prelude::*;
 
 use crate::accelerate::accelerated;
-use crate::{Float, Samples};
+use crate::words::Words;
+use crate::{Float, ForestError, Samples};
 
 /// A number that ranks fit into.
 pub(crate) trait Rank: Copy + Default + Send + Sync {
@@ -49,30 +52,51 @@ pub(crate) struct Table<R> {
 }
 
 impl<R: Rank> Table<R> {
-    /// Ranks the values of samples, which are finite.
-    pub(crate) fn new<F: Float>(samples: &Samples<F>) -> Self {
+    /// Ranks the values of samples.
+    ///
+    /// # Errors
+    /// A value that is NaN or infinite.
+    pub(crate) fn new<F: Float>(samples: &Samples<F>) -> Result<Self, ForestError> {
         let (n_rows, n_features) = (samples.n_samples(), samples.n_features());
         let mut ranks = vec![R::default(); n_rows * n_features];
         let mut n_ranks = vec![0; n_features];
-        ranks
-            .par_chunks_mut(n_rows * GROUP)
-            .zip(n_ranks.par_chunks_mut(GROUP))
+        // Columns that are read from the rows together: many, because neighbours lie in one cache line, but
+        // there shall be some groups for each thread.
+        let width = n_features
+            .div_ceil(4 * rayon::current_num_threads())
+            .clamp(4, 16);
+        // Memory that has been used before, which saves asking the system for it again.
+        let used = Mutex::new(Vec::<Ranking>::new());
+        let all_finite = ranks
+            .par_chunks_mut(n_rows * width)
+            .zip(n_ranks.par_chunks_mut(width))
             .enumerate()
-            .for_each(|(group, (ranks, n_ranks))| {
-                let width = n_ranks.len();
-                let mut values = vec![0; n_rows * width];
-                transpose(samples, group * GROUP, width, &mut values);
-                let mut ranking = Ranking::default();
-                let columns = ranks.chunks_mut(n_rows).zip(values.chunks(n_rows));
-                for ((ranks, values), n_ranks) in columns.zip(n_ranks) {
-                    *n_ranks = ranking.rank(values, ranks);
+            .with_max_len(1)
+            .map(|(group, (ranks, n_ranks))| {
+                // The lock is held for no longer than a pop takes, which does not panic.
+                let taken = used.lock().ok().and_then(|mut used| used.pop());
+                let mut ranking = taken.unwrap_or_default();
+                let first = group * width;
+                let finite = ranking.transpose(samples, first, n_ranks.len());
+                let columns = ranks.chunks_mut(n_rows).zip(n_ranks);
+                for (place, (ranks, n_ranks)) in columns.enumerate() {
+                    let value = |row: usize| samples.values()[row * n_features + first + place];
+                    *n_ranks = ranking.rank(place, |row| value(row).order(), ranks);
                 }
-            });
-        Table {
+                if let Ok(mut used) = used.lock() {
+                    used.push(ranking);
+                }
+                finite
+            })
+            .reduce(|| true, |a, b| a & b);
+        if !all_finite {
+            samples.check_finite()?;
+        }
+        Ok(Table {
             n_rows,
             ranks,
             n_ranks,
-        }
+        })
     }
 
     /// The ranks of one column, and how many different ones there are.
@@ -83,23 +107,11 @@ impl<R: Rank> Table<R> {
     }
 }
 
-/// Columns that are read from the rows together: a part of a cache line.
-const GROUP: usize = 4;
-
-/// Writes the orders of the values of neighbouring columns, column after column.
-fn transpose<F: Float>(samples: &Samples<F>, first: usize, width: usize, values: &mut [u64]) {
-    let n_rows = samples.n_samples();
-    let rows = samples.values().chunks_exact(samples.n_features());
-    for (row, features) in rows.enumerate() {
-        for (column, value) in features[first..][..width].iter().enumerate() {
-            values[column * n_rows + row] = value.order();
-        }
-    }
-}
-
 /// Ranks columns; keeps its memory from column to column.
 #[derive(Default)]
 struct Ranking {
+    /// The upper halves of the orders of the values of some columns, column after column.
+    upper: Vec<u32>,
     keys: Vec<u64>,
     other: Vec<u64>,
 }
@@ -108,20 +120,46 @@ impl Ranking {
     const BITS: u32 = 11;
     const BUCKETS: usize = 1 << Self::BITS;
 
-    /// Ranks values given by their orders; returns how many differ.
+    /// Reads neighbouring columns; returns whether all values are finite.
+    fn transpose<F: Float>(&mut self, samples: &Samples<F>, first: usize, width: usize) -> bool {
+        let n_rows = samples.n_samples();
+        self.upper.resize(n_rows * width, 0);
+        let rows = samples.values().chunks_exact(samples.n_features());
+        let mut finite = true;
+        for (row, features) in rows.enumerate() {
+            for (column, value) in features[first..][..width].iter().enumerate() {
+                finite &= value.widen().is_finite();
+                self.upper[column * n_rows + row] = (value.order() >> 32) as u32;
+            }
+        }
+        finite
+    }
+
+    /// Ranks one of the columns that were read; returns how many values differ. `order` gives the whole
+    /// order of the value of a row.
     ///
-    /// The upper halves are sorted by digits, each with its row in the lower half. Where upper halves are
-    /// equal, the few rows, or equal values, are then sorted by comparison.
-    fn rank<R: Rank>(&mut self, values: &[u64], ranks: &mut [R]) -> u32 {
+    /// The upper halves are sorted by digits, each with its row in the lower half of a word. Where upper
+    /// halves are equal, the few rows, or equal values, are then sorted by comparison.
+    fn rank<R: Rank>(
+        &mut self,
+        place: usize,
+        order: impl Fn(usize) -> u64,
+        ranks: &mut [R],
+    ) -> u32 {
+        let n_rows = ranks.len();
+        let upper = self.upper[place * n_rows..][..n_rows].iter();
         self.keys.clear();
-        let upper = |(row, &value): (usize, &u64)| value >> 32 << 32 | row as u64;
-        self.keys.extend(values.iter().enumerate().map(upper));
+        self.keys.extend(
+            upper
+                .zip(0_u64..)
+                .map(|(&upper, row)| u64::from(upper) << 32 | row),
+        );
         self.other.resize(self.keys.len(), 0);
         for shift in [32, 32 + Self::BITS, 32 + 2 * Self::BITS] {
             self.sort_by_digit(shift);
         }
         let mut rank = 0;
-        let value = |key: &u64| values[*key as u32 as usize];
+        let order = |key: &u64| order(*key as u32 as usize);
         let mut start = 0;
         while start < self.keys.len() {
             let upper = self.keys[start] >> 32;
@@ -130,17 +168,24 @@ impl Ranking {
                 .take_while(|&key| key >> 32 == upper);
             let same = same.count();
             let run = &mut self.keys[start..start + same];
-            if run.iter().any(|key| value(key) != value(&run[0])) {
-                run.sort_unstable_by_key(value);
+            start += same;
+            if let [key] = run {
+                ranks[*key as u32 as usize] = R::narrow(rank);
+                rank += 1;
+                continue;
             }
-            let mut last = value(&run[0]);
+            let mut last = order(&run[0]);
+            if run.iter().any(|key| order(key) != last) {
+                run.sort_unstable_by_key(order);
+                last = order(&run[0]);
+            }
             for key in run {
-                rank += u32::from(value(key) != last);
-                last = value(key);
+                let order = order(key);
+                rank += u32::from(order != last);
+                last = order;
                 ranks[*key as u32 as usize] = R::narrow(rank);
             }
             rank += 1;
-            start += same;
         }
         rank
     }
@@ -171,8 +216,7 @@ impl Ranking {
 #[derive(Default)]
 pub(crate) struct Compaction {
     ranks: Vec<u32>,
-    bits: Vec<u64>,
-    before: Vec<u32>,
+    words: Words,
     different: Vec<u32>,
 }
 
@@ -206,23 +250,15 @@ impl Compaction {
     /// A new rank is the number of old ranks before the row's.
     #[inline(always)]
     fn by_bits(&mut self, n_ranks: usize, out: &mut [u16]) -> u32 {
-        self.bits.clear();
-        self.bits.resize(n_ranks.div_ceil(64), 0);
-        self.before.clear();
+        self.words.clear(n_ranks);
         for &rank in &self.ranks {
-            self.bits[rank as usize / 64] |= 1 << (rank % 64);
+            self.words.set(rank);
         }
-        let mut sum = 0;
-        for word in &self.bits {
-            self.before.push(sum);
-            sum += word.count_ones();
-        }
+        let n_ranks = self.words.count();
         for (out, &rank) in out.iter_mut().zip(&self.ranks) {
-            let word = rank as usize / 64;
-            let below = self.bits[word] & ((1 << (rank % 64)) - 1);
-            *out = (self.before[word] + below.count_ones()) as u16;
+            *out = self.words.before(rank) as u16;
         }
-        sum
+        n_ranks
     }
 
     fn by_sorting(&mut self, out: &mut [u16]) -> u32 {
@@ -235,6 +271,9 @@ impl Compaction {
         self.different.len() as u32
     }
 }
+
+/// Columns that are copied from the rows together: about a cache line.
+const GROUP: usize = 8;
 
 /// The values of the samples themselves, column after column: what random thresholds are drawn for.
 pub(crate) struct Values<F> {
@@ -274,7 +313,10 @@ mod tests {
     #[track_caller]
     fn check<F: Float>(values: &[F], n_features: usize) {
         let samples = Samples::new(values, n_features).unwrap();
-        let (wide, narrow) = (Table::<u32>::new(&samples), Table::<u16>::new(&samples));
+        let (wide, narrow) = (
+            Table::<u32>::new(&samples).unwrap(),
+            Table::<u16>::new(&samples).unwrap(),
+        );
         let plain = Values::new(&samples);
         for feature in 0..n_features {
             let column: Vec<F> = (0..samples.n_samples())
@@ -304,7 +346,7 @@ mod tests {
             (300, 300, 7),
         ] {
             let values: Vec<f64> = (0..n * 3).map(|_| random.below(spread) as f64).collect();
-            let large = Table::<u32>::new(&Samples::new(&values, 3).unwrap());
+            let large = Table::<u32>::new(&Samples::new(&values, 3).unwrap()).unwrap();
             let mut rows: Vec<u32> = (0..n as u32).collect();
             random.shuffle(&mut rows);
             rows.truncate(part);
@@ -313,7 +355,7 @@ mod tests {
                 .iter()
                 .flat_map(|&row| &values[row as usize * 3..][..3]);
             let chosen: Vec<f64> = chosen.copied().collect();
-            let expected = Table::<u16>::new(&Samples::new(&chosen, 3).unwrap());
+            let expected = Table::<u16>::new(&Samples::new(&chosen, 3).unwrap()).unwrap();
             for feature in 0..3 {
                 assert_eq!(small.column(feature), expected.column(feature));
             }

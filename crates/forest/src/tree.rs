@@ -34,53 +34,49 @@ pub(crate) struct Tree<F> {
 }
 
 impl<F: Float> Tree<F> {
-    /// The leaf of one row.
+    /// The leaves of the rows of these numbers, of so many features. Some rows go down together, so that while one waits
+    /// for memory the others go on; when one has arrived, the next sets out.
     #[inline(always)]
-    pub(crate) fn leaf_of(&self, row: &[F]) -> u32 {
-        let mut index = 0;
-        loop {
-            let node = &self.nodes[index as usize];
-            if node.feature >= VALUES {
-                return index;
-            }
-            index = if row[node.feature as usize] <= node.threshold {
-                index + 1
-            } else {
-                node.next
-            };
-        }
-    }
-
-    /// The leaves of several rows of so many features. The rows go down together, so that while one waits
-    /// for memory the others go on.
-    #[inline(always)]
-    pub(crate) fn leaves_of(&self, rows: &[F], n_features: usize, leaves: &mut [u32]) {
+    pub(crate) fn leaves_of(
+        &self,
+        rows: &[F],
+        n_features: usize,
+        numbers: &[u32],
+        leaves: &mut [u32],
+    ) {
         const ABREAST: usize = 16;
-        let mut together = rows.chunks_exact(n_features * ABREAST);
-        let mut places = leaves.chunks_exact_mut(ABREAST);
-        for (rows, leaves) in together.by_ref().zip(places.by_ref()) {
-            let mut at = [0_u32; ABREAST];
-            loop {
-                let mut splits = 0;
-                for (at, row) in at.iter_mut().zip(rows.chunks_exact(n_features)) {
-                    let node = &self.nodes[*at as usize];
-                    let is_split = node.feature < VALUES;
-                    let feature = select_unpredictable(is_split, node.feature, 0);
-                    let goes_right = row[feature as usize] > node.threshold;
+        let leaves = &mut leaves[..numbers.len()];
+        // Where each is in the tree, its values and its place.
+        let values = |place: usize| numbers[place] as usize * n_features;
+        let mut under_way = [(0_u32, 0_usize, 0_usize); ABREAST];
+        let mut n_under_way = numbers.len().min(ABREAST);
+        for (place, state) in under_way[..n_under_way].iter_mut().enumerate() {
+            *state = (0, values(place), place);
+        }
+        let mut next = n_under_way;
+        while n_under_way > 0 {
+            let mut lane = 0;
+            while lane < n_under_way {
+                let (at, row, place) = under_way[lane];
+                let node = &self.nodes[at as usize];
+                if node.feature < VALUES {
+                    let value = rows[row + node.feature as usize];
                     // Which way a row goes cannot be guessed, so that nothing must depend on a guess.
-                    let child = select_unpredictable(goes_right, node.next, *at + 1);
-                    *at = select_unpredictable(is_split, child, *at);
-                    splits += u32::from(is_split);
+                    let child = select_unpredictable(value > node.threshold, node.next, at + 1);
+                    under_way[lane].0 = child;
+                    lane += 1;
+                    continue;
                 }
-                if splits == 0 {
-                    break;
+                leaves[place] = at;
+                if next < leaves.len() {
+                    under_way[lane] = (0, values(next), next);
+                    next += 1;
+                    lane += 1;
+                } else {
+                    n_under_way -= 1;
+                    under_way[lane] = under_way[n_under_way];
                 }
             }
-            leaves.copy_from_slice(&at);
-        }
-        let rest = together.remainder().chunks_exact(n_features);
-        for (row, leaf) in rest.zip(places.into_remainder()) {
-            *leaf = self.leaf_of(row);
         }
     }
 
@@ -165,7 +161,9 @@ mod tests {
         let rows = [[9.0, 1.5], [0.0, 1.6], [0.1, 2.0]];
         let leaves = [1, 3, 4];
         for (row, leaf) in rows.iter().zip(leaves) {
-            assert_eq!(tree.leaf_of(row), leaf);
+            let mut found = [0];
+            tree.leaves_of(row, 2, &[0], &mut found);
+            assert_eq!(found, [leaf]);
         }
         assert_eq!(
             leaves.map(|leaf| tree.class_of(leaf)),
@@ -174,15 +172,20 @@ mod tests {
         // Enough for several at a time, and some left over.
         let many: Vec<f64> = rows.as_flattened().repeat(15);
         let mut found = vec![0; 45];
-        tree.leaves_of(&many, 2, &mut found);
+        let numbers: Vec<u32> = (0..45).collect();
+        tree.leaves_of(&many, 2, &numbers, &mut found);
         assert_eq!(found, leaves.repeat(15));
+        tree.leaves_of(&many, 2, &[4, 2], &mut found);
+        assert_eq!(found[..2], [3, 4]);
     }
 
     #[test]
     fn a_leaf_alone_is_a_tree() {
         let tree = tree(vec![node(0.0, CLASS, 3)]);
         assert_eq!((tree.n_nodes(), tree.n_leaves(), tree.depth()), (1, 1, 0));
-        assert_eq!(tree.leaf_of(&[0.0]), 0);
+        let mut found = [9];
+        tree.leaves_of(&[0.0], 1, &[0], &mut found);
+        assert_eq!(found, [0]);
         assert_eq!(size_of::<Node<f64>>(), 16);
         assert_eq!(size_of::<Node<f32>>(), 12);
     }

@@ -17,7 +17,7 @@ const TASK: usize = 1 << 10;
 /// A branch gets a table of its own when it has at most so many rows, and its table more than twice as many.
 /// Few rows of a table lie far apart in memory, and sorting few ranks of many takes longer. First a column
 /// shall fit into the first-level cache together with what sorting needs, then all columns into the second.
-const COMPACT: [usize; 2] = [1 << 14, 1 << 10];
+const COMPACT: [usize; 2] = [1 << 14, 1 << 9];
 
 /// With fewer rows it does not pay.
 const COMPACT_LEAST: usize = 1 << 6;

@@ -46,7 +46,7 @@ impl<'a, F: Float> Columns<'a, F> {
             return Err(ForestError::TooManySamples { n_samples, max });
         }
         Ok(Columns {
-            table: Table::new(samples),
+            table: Table::new(samples)?,
             samples: *samples,
             failed: Mutex::new(None),
         })

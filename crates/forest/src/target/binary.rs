@@ -44,8 +44,12 @@ impl Counts {
 }
 
 struct Walk {
-    node: Counts,
-    left: Counts,
+    /// The weight of the node, and of its left side.
+    all: i64,
+    left: i64,
+    /// a_l w − a w_l, and how much a weight of 1 in class 0 or 1 adds to it.
+    difference: i64,
+    steps: [i64; 2],
     min_weight: f64,
     best_ratio: (f64, f64),
     best: usize,
@@ -54,15 +58,19 @@ struct Walk {
 impl Sweep<u32> for Walk {
     #[inline(always)]
     fn step(&mut self, item: u32) {
-        self.left.add(item);
+        let weight = i64::from(item >> 1);
+        self.left += weight;
+        self.difference += weight * self.steps[(item & 1) as usize];
     }
 
     #[inline(always)]
     fn judge(&mut self, left: usize) {
-        let (squared, sides) = self.node.ratio(self.left);
+        let difference = self.difference as f64;
+        let squared = difference * difference;
+        let sides = (self.left * (self.all - self.left)) as f64;
         // Without divisions: the first side is larger when its quotient is.
         if squared * self.best_ratio.1 > self.best_ratio.0 * sides {
-            let lighter = self.left.all.min(self.node.all - self.left.all);
+            let lighter = self.left.min(self.all - self.left);
             if lighter as f64 >= self.min_weight {
                 self.best_ratio = (squared, sides);
                 self.best = left;
@@ -117,8 +125,10 @@ impl Target for Binary<'_> {
         (): &mut (),
     ) -> Option<Cut> {
         let mut walk = Walk {
-            node: *totals,
-            left: Counts::default(),
+            all: totals.all,
+            left: 0,
+            difference: 0,
+            steps: [-totals.ones, totals.all - totals.ones],
             min_weight: limits.weight,
             // Less than any, so that a cut that decreases nothing is found, too.
             best_ratio: (-1.0, 1.0),

@@ -80,10 +80,10 @@ fn check<T: Target>(
 const WEIGHTS: [f64; 8] = [0.5, 1.0, 2.25, 3.0, 0.125, 1.0, 1.0, 7.5];
 
 fn shares<T>(items: &[T], class: impl Fn(&T) -> (usize, f64)) -> Vec<f64> {
-    let mut shares = vec![0.0; 8];
+    let mut shares = [0.0; 8];
     items.iter().map(class).for_each(|(c, w)| shares[c] += w);
     let all: f64 = shares.iter().sum();
-    shares.iter().map(|share| share / all).collect()
+    shares.map(|share| share / all).to_vec()
 }
 
 fn gini(shares: &[f64]) -> f64 {
