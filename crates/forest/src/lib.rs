@@ -33,6 +33,7 @@
 
 mod accelerate;
 mod bag;
+mod choices;
 mod classifier;
 mod dump;
 mod error;
@@ -49,6 +50,7 @@ mod progress;
 mod random;
 mod regressor;
 mod samples;
+mod settings;
 mod sort;
 #[cfg(feature = "serde")]
 mod stored;
@@ -57,14 +59,15 @@ mod target;
 mod tree;
 mod words;
 
+pub use choices::{ClassWeight, Criterion, Engine, MaxFeatures, MaxSamples, Splitter};
 pub use classifier::RandomForest;
 pub use dump::{DecisionTree, TreeNode};
 pub use error::{ForestError, ForestParamsError};
 pub use float::Float;
 pub use importance::PermutationImportance;
 pub use params::{
-    ClassWeight, Classification, Criterion, Engine, ForestParams, ForestValidParams, MaxFeatures,
-    MaxSamples, RandomForestParams, RandomForestRegressorParams, Regression, Splitter,
+    Classification, ForestParams, ForestValidParams, RandomForestParams,
+    RandomForestRegressorParams, Regression,
 };
 pub use progress::Progress;
 pub use regressor::RandomForestRegressor;
