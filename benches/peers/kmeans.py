@@ -3,20 +3,16 @@
 import argparse
 import fnmatch
 import json
-import os
 import pathlib
-import platform
 import random
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 
 import report
+from common import FOLDER, ROOT, build, machine, measure_all, run_json, say, unusable, write_chapter
 from report import ONE_THREAD, OURS
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "target" / "peers"
 PEERS = ["scikit-learn", "oneDAL"]
 
 
@@ -35,6 +31,10 @@ class Case:
     def name(self):
         rows = f"{self.rows // 1_000_000}m" if self.rows % 1_000_000 == 0 else f"{self.rows // 1000}k"
         return f"{rows}x{self.columns}-k{self.clusters}" + ("-f32" if self.dtype == "float32" else "")
+
+    @property
+    def facts(self):
+        return asdict(self)
 
     @property
     def path(self):
@@ -67,10 +67,6 @@ QUICK = [
 ]
 
 
-def say(text):
-    print(f"peers: {text}", file=sys.stderr, flush=True)
-
-
 def make_data(case):
     """The rows that `workload kmeans` generates by itself for the same numbers, once for all."""
     if case.path.exists():
@@ -84,23 +80,6 @@ def make_data(case):
     unfinished = case.path.with_suffix(".part.npy")
     np.save(unfinished, x.astype(case.dtype, copy=False))
     unfinished.rename(case.path)
-
-
-def build():
-    """Builds `workload` and gives its path."""
-    target = f"{platform.machine()}-unknown-linux-gnu"
-    say(f"building workload for {target}")
-    command = ["cargo", "build", "--release", "--target", target, "--package", "benches", "--bin", "workload"]
-    command += ["--message-format", "json-render-diagnostics"]
-    lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-    return next(m["executable"] for m in map(json.loads, lines) if m.get("executable"))
-
-
-def run_json(command, env=None, timeout=None):
-    process = subprocess.run(command, env={**os.environ, **(env or {})}, timeout=timeout, capture_output=True, text=True)
-    if process.returncode != 0:
-        raise RuntimeError((process.stderr.strip().splitlines() or ["no message"])[-1])
-    return json.loads(process.stdout.splitlines()[-1])
 
 
 def fit_py(peer, *args, timeout=None):
@@ -120,28 +99,6 @@ def measure_ours(workload, case, idle_bytes, env, timeout):
     }
 
 
-def machine(workload, peers):
-    def out(*command):
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
-
-    cpu = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
-    memory_kib = int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal")).split()[1])
-    identity = json.loads(out(workload, "identity", "--json"))
-    return {
-        "cpu": cpu[0] if cpu else platform.machine(),
-        "threads": len(os.sched_getaffinity(0)),
-        "memory_gib": round(memory_kib / 2**20, 1),
-        "kernel": platform.release(),
-        "date": time.strftime("%Y-%m-%d"),
-        "load": os.getloadavg()[0],
-        "revision": out("git", "rev-parse", "--short", "HEAD") + (" with changes" if out("git", "status", "--short") else ""),
-        "rustc": identity["rustc"],
-        "libc": f"{identity['libc']} {identity['libc_version']}",
-        "python": platform.python_version(),
-        "peers": peers,
-    }
-
-
 def main():
     parser = argparse.ArgumentParser(prog="benches/peers/run kmeans", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small cases, two rounds: to try this program itself")
@@ -155,7 +112,7 @@ def main():
     everything = not args.quick and args.cases == "*"
     output = args.output or (ROOT / "docs" if everything else FOLDER) / "performance.md"
     if args.report:
-        output.write_text(report.text([json.loads(line) for line in args.report.open()]))
+        write_chapter(output, report.text([json.loads(line) for line in args.report.open()]))
         say(f"written: {output}")
         return 0
 
@@ -167,13 +124,7 @@ def main():
     for case in cases:
         make_data(case)
 
-    peers = {}
-    for peer in [*PEERS, "faiss"]:
-        try:
-            peers[peer] = fit_py(peer)
-        except Exception as error:
-            say(f"NOT RUN: {peer}: {error}")
-            peers[peer] = {"error": str(error)}
+    peers = unusable([*PEERS, "faiss"], fit_py)
     # What the program takes before it has any data: the peers' figures do not have that either.
     tiny = ["kmeans", "--samples", "16", "--features", "2", "--clusters", "2", "--json"]
     idle_bytes = run_json([workload, *tiny])["peak_rss_bytes"]
@@ -188,30 +139,11 @@ def main():
 
     journal_path = FOLDER / time.strftime("kmeans-%Y%m%d-%H%M%S.jsonl")
     shuffler = random.Random(args.seed)
-    lines = [{"machine": machine(workload, peers), "rounds": rounds, "seed": args.seed}]
-    with journal_path.open("w") as journal:
-
-        def note(line):
-            lines.append(line)
-            print(json.dumps(line), file=journal, flush=True)
-
-        print(json.dumps(lines[0]), file=journal, flush=True)
-        # Rounds outermost, so that a machine that gets slower does so for every case and every engine.
-        for number in range(rounds + 1):
-            for case in cases:
-                if case.once != (number == rounds):
-                    continue
-                for engine in shuffler.sample(case.engines, len(case.engines)):
-                    try:
-                        result = measure(case, engine)
-                        say(f"{number + 1}/{rounds + 1} {case.name}  {engine}  {result['cold_s']:.3f} s, {result['warm_s']:.3f} s")
-                    except Exception as error:
-                        result = {"error": str(error)}
-                        say(f"{number + 1}/{rounds + 1} {case.name}  NOT RUN: {engine}: {error}")
-                    note({"case": case.name, **asdict(case), "engine": engine, "round": number, **result})
-
+    head = {"machine": machine(workload, peers), "rounds": rounds, "seed": args.seed}
+    described = lambda result: f"{result['cold_s']:.3f} s, {result['warm_s']:.3f} s"
+    lines = measure_all(journal_path, head, cases, rounds, shuffler, measure, described)
     text = report.text(lines)
-    output.write_text(text)
+    write_chapter(output, text)
     print(text)
     say(f"written: {output}; the single figures: {journal_path}")
     return 1 if any("error" in line for line in lines) else 0

@@ -13,7 +13,7 @@ use crate::session::{Session, WorkloadError};
 pub enum WorkloadArgs {
     /// K-means clustering of blobs, or of the rows of a file
     Kmeans(KmeansArgs),
-    /// A random forest: training and prediction
+    /// A random forest on generated rows, or on those of a file: training and prediction
     Forest(ForestArgs),
     /// Queries and loads of a PostgreSQL database
     Dbload(DbloadArgs),
@@ -30,7 +30,7 @@ impl WorkloadArgs {
     pub fn cases(&self) -> Result<Vec<Case>, WorkloadError> {
         Ok(match self {
             WorkloadArgs::Kmeans(args) => args.cases()?.into_iter().map(Case::Kmeans).collect(),
-            WorkloadArgs::Forest(args) => args.cases().into_iter().map(Case::Forest).collect(),
+            WorkloadArgs::Forest(args) => args.cases()?.into_iter().map(Case::Forest).collect(),
             WorkloadArgs::Dbload(args) => vec![Case::Dbload(args.clone())],
             WorkloadArgs::Libc(args) => vec![Case::Libc(args.clone())],
         })
@@ -90,7 +90,7 @@ impl Case {
     pub fn engine(&self) -> &'static str {
         match self {
             Case::Kmeans(case) => case.engine(),
-            Case::Forest(_) => "linfa",
+            Case::Forest(case) => case.engine(),
             Case::Dbload(_) => "postgres",
             Case::Libc(_) => "std",
         }

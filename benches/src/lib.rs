@@ -24,6 +24,7 @@
 //! ```
 
 pub mod allocator;
+mod arrays;
 pub mod baseline;
 pub mod case;
 pub mod dbload;

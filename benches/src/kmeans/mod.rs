@@ -1,18 +1,15 @@
 //! K-means on blobs or on an array in a file: the phase `fit`.
 
-mod matrix;
-mod npy;
-mod output;
 mod session;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use datasets::make_blobs;
 
-use self::matrix::Matrix;
-use self::npy::Npy;
 use self::session::KmeansSession;
+use crate::arrays::matrix::{Element, Matrix};
+use crate::arrays::npy::{self, Npy};
+use crate::arrays::{check_apart, output, stem};
 use crate::session::{Session, WorkloadError};
 use crate::size;
 
@@ -122,37 +119,19 @@ impl KmeansArgs {
     }
 
     fn check_files(&self, n_cases: usize) -> Result<(), WorkloadError> {
-        let files = [
-            ("--data", &self.data),
-            ("--labels", &self.labels),
-            ("--centroids", &self.centroids),
+        let written = [
+            ("--labels", self.labels.as_deref()),
+            ("--centroids", self.centroids.as_deref()),
         ];
-        let files = files.map(|(name, path)| Some((name, path.as_deref()?)));
-        for (index, written) in files.iter().enumerate().skip(1) {
-            let Some((name, path)) = *written else {
-                continue;
-            };
-            if n_cases > 1 {
-                return Err(WorkloadError::Input(format!(
-                    "{name} takes the result of one case, but these arguments describe {n_cases}"
-                )));
-            }
-            let taken = files[..index].iter().flatten();
-            if let Some((other, _)) = taken.into_iter().find(|(_, other)| same(other, path)) {
-                return Err(WorkloadError::Input(format!(
-                    "{name} would overwrite the file of {other}, {}: name another",
-                    path.display()
-                )));
-            }
+        if let Some((name, _)) = written.iter().find(|(_, path)| path.is_some())
+            && n_cases > 1
+        {
+            return Err(WorkloadError::Input(format!(
+                "{name} takes the result of one case, but these arguments describe {n_cases}"
+            )));
         }
-        Ok(())
+        check_apart(&[("--data", self.data.as_deref())], &written)
     }
-}
-
-/// Whether two paths lead to the same file, or would if it were there.
-fn same(one: &Path, other: &Path) -> bool {
-    one == other
-        || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// One case.
@@ -246,7 +225,7 @@ impl KmeansCase {
         }
     }
 
-    fn session_of_file<F: matrix::Element>(
+    fn session_of_file<F: Element>(
         &self,
         path: &Path,
         matrix: Matrix<F>,
@@ -271,33 +250,5 @@ impl KmeansCase {
             )));
         }
         Ok(())
-    }
-}
-
-/// The name of a file without its ending. A case's name stands in tables, in lists separated by commas and between
-/// slashes: other characters than letters, digits, dots, hyphens and underscores become underscores.
-fn stem(path: &Path) -> String {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let kept = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
-    stem.chars()
-        .map(|c| if kept(c) { c } else { '_' })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check_stem(path: &str, expected: &str) {
-        assert_eq!(stem(Path::new(path)), expected);
-    }
-
-    #[test]
-    fn files_give_names_that_fit_into_lists() {
-        check_stem("/data/iris.npy", "iris");
-        check_stem("iris", "iris");
-        check_stem("a b,c.v2.npy", "a_b_c.v2");
-        check_stem("größe-1.npy", "größe-1");
     }
 }

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use kmeans::{Algorithm, Engine, KMeans, KMeansError, KMeansParams};
+use kmeans::{Algorithm, Engine, KMeans, KMeansError, KMeansParams, Samples};
 use ndarray::{ArrayView1, ArrayView2};
 
-use super::matrix::{Element, Matrix};
-use super::{KmeansAlgorithm, KmeansCase, KmeansEngine, Source, output};
+use super::{KmeansAlgorithm, KmeansCase, KmeansEngine, Source};
+use crate::arrays::matrix::{Element, Matrix};
+use crate::arrays::output;
 use crate::hash::{Fnv, rounded};
 use crate::session::{Outcome, Session, WorkloadError};
 
@@ -50,7 +51,10 @@ impl<F: Element> KmeansSession<F> {
     }
 
     fn fit(&self) -> Result<KMeans<F>, WorkloadError> {
-        let fit = || self.params.fit_samples(self.matrix.samples()?);
+        let fit = || {
+            let samples = Samples::new(self.matrix.values(), self.matrix.n_features())?;
+            self.params.fit_samples(samples)
+        };
         fit().map_err(|error| match (&self.data, error) {
             // That an engine fails is not the fault of the data.
             (Some(_), error @ (KMeansError::Engine(_) | KMeansError::Linfa(_))) | (None, error) => {

@@ -375,3 +375,127 @@ fn devices_stay_what_they_are() {
     let null = fs::metadata("/dev/null").expect("the device is still there");
     assert!(null.file_type().is_char_device());
 }
+
+/// Rows and labels that a forest can learn, in files.
+fn labelled(folder: &TempDir) -> (Array2<f64>, Array1<i64>, String) {
+    let blobs = datasets::make_blobs(300, 4, 3, 42).expect("small blobs");
+    let labels = blobs.targets.mapv(|label| label as i64 * 10 - 10);
+    let data = save(folder, "rows.npy", &blobs.records);
+    let file = save(folder, "classes.npy", &labels);
+    (
+        blobs.records,
+        labels,
+        format!("--data {data} --labels {file}"),
+    )
+}
+
+#[test]
+fn a_forest_is_trained_on_files() {
+    let folder = folder();
+    let (records, labels, files) = labelled(&folder);
+    let at = folder.path().display();
+    let args = format!("forest {files} --trees 7 --json --predictions {at}/predicted.npy");
+    let lines = json_lines(&run(&args));
+    let samples = forest::Samples::new(records.as_slice().expect("rows"), 4).expect("whole rows");
+    let model = forest::RandomForest::params().n_trees(7);
+    let model = model.fit_samples(samples, labels.as_slice().expect("labels"));
+    let model = model.expect("blobs can be learned");
+    let predicted: Array1<i64> = load(&folder, "predicted.npy");
+    assert_eq!(
+        predicted.to_vec(),
+        model.predict_samples(samples).expect("the rows of the fit")
+    );
+    assert_eq!(lines[0]["case"], "forest/both/rows-t7");
+    let result = &lines[0]["result"];
+    assert_eq!(result["train_accuracy"], 1.0);
+    assert_eq!(result.get("test_accuracy"), None);
+    assert_eq!(result["nodes"], model.n_nodes());
+    assert_eq!(result["depth"], model.max_depth());
+    assert_eq!(result["oob_score"].as_f64(), model.oob_score());
+    assert_eq!(
+        (&result["samples"], &result["type"]),
+        (&300.into(), &"f64".into())
+    );
+
+    // Labels of other types, float32 in Fortran order, and rows to test with.
+    let single = in_fortran_order(&records.mapv(|x| x as f32));
+    let single = save(&folder, "single.npy", &single);
+    let small = save(&folder, "small.npy", &labels.mapv(|label| label as i8));
+    let test = "--test-data {data} --test-labels {labels}";
+    let test = test.replace("{data}", &single).replace("{labels}", &small);
+    let args = format!(
+        "forest --data {single} --labels {small} {test} --trees 3 --json --predictions {at}/tested.npy"
+    );
+    let lines = json_lines(&run(&args));
+    assert_eq!(lines[0]["result"]["test_accuracy"], 1.0);
+    assert_eq!(lines[0]["result"]["type"], "f32");
+    let tested: Array1<i64> = load(&folder, "tested.npy");
+    assert_eq!(tested, labels);
+}
+
+#[test]
+fn files_that_a_forest_cannot_use() {
+    let folder = folder();
+    let (records, labels, files) = labelled(&folder);
+    let check = |args: &str, message: &str| {
+        let ended = run(&format!("forest {args}"));
+        assert_eq!(ended.status, Some(2), "{}", ended.stderr);
+        assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    };
+    let data = folder.path().join("rows.npy").display().to_string();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    check(&format!("--data {data}"), "--labels");
+    save(
+        &folder,
+        "short.npy",
+        &labels.slice(ndarray::s![..299]).to_owned(),
+    );
+    let short = file("short.npy");
+    check(
+        &format!("--data {data} --labels {short}"),
+        "has 299 labels, but",
+    );
+    save(&folder, "float.npy", &labels.mapv(|label| label as f64));
+    let float = file("float.npy");
+    check(
+        &format!("--data {data} --labels {float}"),
+        "which is none of labels",
+    );
+    check(
+        &format!("--data {data} --labels {data}"),
+        "which is none of labels",
+    );
+    let mut holes = records.clone();
+    holes[(7, 1)] = f64::NAN;
+    save(&folder, "holes.npy", &holes);
+    let holes = file("holes.npy");
+    let classes = file("classes.npy");
+    check(
+        &format!("--data {holes} --labels {classes}"),
+        "row 7, column 1",
+    );
+    save(&folder, "single.npy", &records.mapv(|x| x as f32));
+    let single = file("single.npy");
+    let test = format!("--test-data {single} --test-labels {classes}");
+    check(
+        &format!("{files} {test}"),
+        "another type than the training data",
+    );
+    save(
+        &folder,
+        "narrow.npy",
+        &records.slice(ndarray::s![.., ..3]).to_owned(),
+    );
+    let narrow = file("narrow.npy");
+    let test = format!("--test-data {narrow} --test-labels {classes}");
+    check(
+        &format!("{files} {test}"),
+        "fitted on 4 features, but the records have 3",
+    );
+    check(
+        &format!("{files} --predictions {classes}"),
+        "would overwrite the file of --labels",
+    );
+    let several = format!("{files} --trees 1,2 --predictions {}", file("p.npy"));
+    check(&several, "takes the result of one case");
+}

@@ -1,50 +1,96 @@
 //! A decision tree as a flat array of nodes.
 
-use linfa::Float;
-use ndarray::ArrayView1;
+use std::hint::select_unpredictable;
 
-/// One node. Nodes are stored in preorder: the left child of a split follows it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Node<F> {
-    /// Rows whose value of `feature` is at most `threshold` go left.
-    Split {
-        threshold: F,
-        feature: u32,
-        right: u32,
-    },
-    Leaf {
-        class: u32,
-    },
+use crate::Float;
+
+/// What stands instead of a feature in a leaf of one class.
+pub(crate) const CLASS: u32 = u32::MAX;
+/// What stands instead of a feature in a leaf with values.
+pub(crate) const VALUES: u32 = u32::MAX - 1;
+
+/// One node: 16 bytes, or 12 for `f32`. Nodes are stored in preorder: the left child of a split follows it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Node<F> {
+    /// Rows whose value of the feature is at most this go left. Zero in leaves.
+    pub(crate) threshold: F,
+    /// The feature of a split, [`CLASS`] or [`VALUES`].
+    pub(crate) feature: u32,
+    /// The right child of a split, the class of a leaf of one class, or the number of another leaf among
+    /// those that have values.
+    pub(crate) next: u32,
 }
 
-/// A decision tree that gives class numbers.
+/// A decision tree.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Tree<F> {
-    nodes: Vec<Node<F>>,
+    pub(crate) nodes: Vec<Node<F>>,
+    /// The values of leaves: for classes their shares, else a mean.
+    pub(crate) values: Vec<f64>,
+    /// For every feature the sum of the decreases of the impurity by its splits, divided by the sum of all.
+    pub(crate) importances: Vec<f64>,
 }
 
 impl<F: Float> Tree<F> {
-    /// Takes over nodes in preorder, at least one.
-    pub(crate) fn new(nodes: Vec<Node<F>>) -> Self {
-        Self { nodes }
-    }
-
-    /// The class of one row.
-    pub(crate) fn class_of(&self, row: ArrayView1<F>) -> u32 {
-        let mut index = 0;
-        loop {
-            match self.nodes[index] {
-                Node::Leaf { class } => return class,
-                Node::Split {
-                    threshold,
-                    feature,
-                    right,
-                } => {
-                    let goes_left = row[feature as usize] <= threshold;
-                    index = if goes_left { index + 1 } else { right as usize };
+    /// The leaves of the rows of these numbers, of so many features. Some rows go down together, so that while one waits
+    /// for memory the others go on; when one has arrived, the next sets out.
+    #[inline(always)]
+    pub(crate) fn leaves_of(
+        &self,
+        rows: &[F],
+        n_features: usize,
+        numbers: &[u32],
+        leaves: &mut [u32],
+    ) {
+        const ABREAST: usize = 16;
+        let leaves = &mut leaves[..numbers.len()];
+        // Where each is in the tree, its values and its place.
+        let values = |place: usize| numbers[place] as usize * n_features;
+        let mut under_way = [(0_u32, 0_usize, 0_usize); ABREAST];
+        let mut n_under_way = numbers.len().min(ABREAST);
+        for (place, state) in under_way[..n_under_way].iter_mut().enumerate() {
+            *state = (0, values(place), place);
+        }
+        let mut next = n_under_way;
+        while n_under_way > 0 {
+            let mut lane = 0;
+            while lane < n_under_way {
+                let (at, row, place) = under_way[lane];
+                let node = &self.nodes[at as usize];
+                if node.feature < VALUES {
+                    let value = rows[row + node.feature as usize];
+                    // Which way a row goes cannot be guessed, so that nothing must depend on a guess.
+                    let child = select_unpredictable(value > node.threshold, node.next, at + 1);
+                    under_way[lane].0 = child;
+                    lane += 1;
+                    continue;
+                }
+                leaves[place] = at;
+                if next < leaves.len() {
+                    under_way[lane] = (0, values(next), next);
+                    next += 1;
+                    lane += 1;
+                } else {
+                    n_under_way -= 1;
+                    under_way[lane] = under_way[n_under_way];
                 }
             }
         }
+    }
+
+    /// The class of a leaf of one class.
+    #[inline(always)]
+    pub(crate) fn class_of(&self, leaf: u32) -> Option<u32> {
+        let node = &self.nodes[leaf as usize];
+        (node.feature == CLASS).then_some(node.next)
+    }
+
+    /// So many values of a leaf that has some.
+    #[inline(always)]
+    pub(crate) fn values_of(&self, leaf: u32, n_values: usize) -> &[f64] {
+        &self.values[self.nodes[leaf as usize].next as usize * n_values..][..n_values]
     }
 
     /// Number of nodes, leaves included.
@@ -52,57 +98,95 @@ impl<F: Float> Tree<F> {
         self.nodes.len()
     }
 
+    /// Number of leaves.
+    pub(crate) fn n_leaves(&self) -> usize {
+        self.nodes.len().div_ceil(2)
+    }
+
     /// Depth of the deepest leaf; a tree that is one leaf has depth 0.
     pub(crate) fn depth(&self) -> usize {
         let mut deepest = 0;
-        let mut open = vec![(0, 0)];
-        while let Some((index, depth)) = open.pop() {
-            match self.nodes[index] {
-                Node::Leaf { .. } => deepest = deepest.max(depth),
-                Node::Split { right, .. } => {
-                    open.push((index + 1, depth + 1));
-                    open.push((right as usize, depth + 1));
-                }
+        self.visit(|_, depth| deepest = deepest.max(depth));
+        deepest
+    }
+
+    /// Calls `visit` with the index and the depth of every node, in preorder.
+    pub(crate) fn visit(&self, mut visit: impl FnMut(usize, usize)) {
+        // The depths of right children that are still to come.
+        let mut rights = Vec::new();
+        let mut depth = 0;
+        for (index, node) in self.nodes.iter().enumerate() {
+            visit(index, depth);
+            if node.feature < VALUES {
+                depth += 1;
+                rights.push(depth);
+            } else if let Some(next) = rights.pop() {
+                depth = next;
             }
         }
-        deepest
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
 
-    fn split(threshold: f64, feature: u32, right: u32) -> Node<f64> {
-        Node::Split {
+    fn node(threshold: f64, feature: u32, next: u32) -> Node<f64> {
+        Node {
             threshold,
             feature,
-            right,
+            next,
+        }
+    }
+
+    fn tree(nodes: Vec<Node<f64>>) -> Tree<f64> {
+        Tree {
+            nodes,
+            values: Vec::new(),
+            importances: vec![0.0; 2],
         }
     }
 
     #[test]
     fn rows_up_to_the_threshold_go_left() {
-        let leaf = |class| Node::Leaf { class };
-        let nodes = vec![
-            split(1.5, 1, 2),
+        let leaf = |class| node(0.0, CLASS, class);
+        let tree = tree(vec![
+            node(1.5, 1, 2),
             leaf(7),
-            split(0.0, 0, 4),
+            node(0.0, 0, 4),
             leaf(8),
             leaf(9),
-        ];
-        let tree = Tree::new(nodes);
-        assert_eq!((tree.n_nodes(), tree.depth()), (5, 2));
-        for (row, class) in [([9.0, 1.5], 7), ([0.0, 1.6], 8), ([0.1, 2.0], 9)] {
-            assert_eq!(tree.class_of(array![row[0], row[1]].view()), class);
+        ]);
+        assert_eq!((tree.n_nodes(), tree.n_leaves(), tree.depth()), (5, 3, 2));
+        let rows = [[9.0, 1.5], [0.0, 1.6], [0.1, 2.0]];
+        let leaves = [1, 3, 4];
+        for (row, leaf) in rows.iter().zip(leaves) {
+            let mut found = [0];
+            tree.leaves_of(row, 2, &[0], &mut found);
+            assert_eq!(found, [leaf]);
         }
+        assert_eq!(
+            leaves.map(|leaf| tree.class_of(leaf)),
+            [Some(7), Some(8), Some(9)]
+        );
+        // Enough for several at a time, and some left over.
+        let many: Vec<f64> = rows.as_flattened().repeat(15);
+        let mut found = vec![0; 45];
+        let numbers: Vec<u32> = (0..45).collect();
+        tree.leaves_of(&many, 2, &numbers, &mut found);
+        assert_eq!(found, leaves.repeat(15));
+        tree.leaves_of(&many, 2, &[4, 2], &mut found);
+        assert_eq!(found[..2], [3, 4]);
     }
 
     #[test]
     fn a_leaf_alone_is_a_tree() {
-        let tree = Tree::<f64>::new(vec![Node::Leaf { class: 3 }]);
-        assert_eq!((tree.n_nodes(), tree.depth()), (1, 0));
-        assert_eq!(tree.class_of(array![0.0].view()), 3);
+        let tree = tree(vec![node(0.0, CLASS, 3)]);
+        assert_eq!((tree.n_nodes(), tree.n_leaves(), tree.depth()), (1, 1, 0));
+        let mut found = [9];
+        tree.leaves_of(&[0.0], 1, &[0], &mut found);
+        assert_eq!(found, [0]);
+        assert_eq!(size_of::<Node<f64>>(), 16);
+        assert_eq!(size_of::<Node<f32>>(), 12);
     }
 }

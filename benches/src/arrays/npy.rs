@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use memmap2::Mmap;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2};
 use ndarray_npy::{ViewNpyError, ViewNpyExt};
 
 use super::matrix::{Element, Matrix};
 use crate::session::WorkloadError;
 
-/// An array of one of the types that can be clustered.
+/// An array of one of the types that rows can have.
 pub enum Npy {
     /// `float32`.
     F32(Matrix<f32>),
@@ -37,6 +37,49 @@ pub fn open(path: &Path) -> Result<Npy, WorkloadError> {
         other => other.map(Npy::F64),
     };
     read.map_err(|refusal| refused(explain(&refusal)))
+}
+
+/// Reads an array of one dimension with a whole number for each row: integers of any type, or booleans.
+///
+/// # Errors
+///
+/// [`WorkloadError::Input`], naming the file and the remedy, when it cannot be read or holds something else.
+pub fn open_labels(path: &Path) -> Result<Vec<i64>, WorkloadError> {
+    let refused = |reason: String| WorkloadError::Input(format!("{}: {reason}", path.display()));
+    let file = map(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
+    macro_rules! first_of {
+        ($($type:ty),*) => {{
+            $(match ArrayView1::<$type>::view_npy(&file) {
+                Err(ViewNpyError::WrongDescriptor(_)) => (),
+                Ok(labels) => return Ok(labels.iter().map(|&label| i64::from(label)).collect()),
+                Err(error) => return Err(refused(explain_labels(&error))),
+            })*
+        }};
+    }
+    first_of!(i64, i32, u32, i16, u16, i8, u8);
+    match <ArrayView1<bool>>::view_npy(&file) {
+        Ok(labels) => Ok(labels.iter().map(|&label| i64::from(label)).collect()),
+        Err(error) => Err(refused(explain_labels(&error))),
+    }
+}
+
+fn explain_labels(error: &ViewNpyError) -> String {
+    use ViewNpyError as Error;
+    match error {
+        Error::WrongDescriptor(found) => format!(
+            "its values are of the type {found}, which is none of labels; \
+             convert them: numpy.save(file, array.astype('int64'))"
+        ),
+        Error::WrongNdim(_, found) => format!(
+            "it has {found} dimensions, not the one of labels; \
+             bring it into shape: numpy.save(file, array.ravel())"
+        ),
+        Error::NonNativeEndian => "its values are in the byte order of other machines; \
+             convert them: numpy.save(file, array.astype('int64'))"
+            .to_owned(),
+        Error::InvalidData(error) => format!("it is damaged ({error}); save or copy it again"),
+        other => explain_file(other),
+    }
 }
 
 fn map(path: &Path) -> io::Result<Mmap> {
@@ -96,20 +139,28 @@ fn explain(refusal: &Refusal) -> String {
              bring it into shape: numpy.save(file, array.reshape(rows, columns))",
             if *found == 1 { "" } else { "s" }
         ),
-        Refusal::Npy(Error::MissingBytes(missing)) => format!(
+        Refusal::Npy(error) => explain_file(error),
+    }
+}
+
+/// What can be wrong with a file whatever is in it.
+fn explain_file(error: &ViewNpyError) -> String {
+    use ViewNpyError as Error;
+    match error {
+        Error::MissingBytes(missing) => format!(
             "it is cut off: {missing} bytes of the values are missing; save or copy it again"
         ),
-        Refusal::Npy(Error::MisalignedData) => "its values do not start at a multiple of their \
+        Error::MisalignedData => "its values do not start at a multiple of their \
              size, so that they cannot be read in place; save it again: numpy.save(file, array)"
             .to_owned(),
-        Refusal::Npy(Error::ExtraBytes(extra)) => format!(
+        Error::ExtraBytes(extra) => format!(
             "{extra} bytes follow the values, so that it is no single array; \
              save it again: numpy.save(file, array)"
         ),
-        Refusal::Npy(error @ (Error::Io(_) | Error::ParseHeader(_))) => format!(
+        error @ (Error::Io(_) | Error::ParseHeader(_)) => format!(
             "it is no .npy file, or its beginning is damaged ({error}); \
              write it with numpy.save(file, array)"
         ),
-        Refusal::Npy(error) => error.to_string(),
+        error => error.to_string(),
     }
 }

@@ -1,18 +1,44 @@
-//! The rows to cluster, in memory or in a mapped file.
+//! Rows in memory or in a mapped file.
 
 use std::sync::Arc;
 
 use bytemuck::Pod;
-use kmeans::{Float, KMeansError, Samples};
 use memmap2::Mmap;
 use ndarray::Array2;
 use ndarray_npy::{ViewElement, WritableElement};
 
-/// A type of the values: `f32` or `f64`.
-pub trait Element: Float + Pod + ViewElement + WritableElement {}
+use super::npy::Npy;
 
-impl Element for f32 {}
-impl Element for f64 {}
+/// A type of the values: `f32` or `f64`.
+pub trait Element: kmeans::Float + forest::Float + Pod + ViewElement + WritableElement {
+    /// The name of the type in NumPy.
+    const NUMPY_NAME: &'static str;
+
+    /// The rows of an array of this type; `None` for the other one.
+    fn of(array: Npy) -> Option<Matrix<Self>>;
+}
+
+impl Element for f32 {
+    const NUMPY_NAME: &'static str = "float32";
+
+    fn of(array: Npy) -> Option<Matrix<Self>> {
+        match array {
+            Npy::F32(matrix) => Some(matrix),
+            Npy::F64(_) => None,
+        }
+    }
+}
+
+impl Element for f64 {
+    const NUMPY_NAME: &'static str = "float64";
+
+    fn of(array: Npy) -> Option<Matrix<Self>> {
+        match array {
+            Npy::F64(matrix) => Some(matrix),
+            Npy::F32(_) => None,
+        }
+    }
+}
 
 /// Rows of values in row-major order.
 pub struct Matrix<F> {
@@ -56,17 +82,12 @@ impl<F: Element> Matrix<F> {
         self.n_features
     }
 
-    /// The rows in the form that a fit takes.
-    ///
-    /// # Errors
-    ///
-    /// Where there are no columns.
-    pub fn samples(&self) -> Result<Samples<'_, F>, KMeansError> {
-        let values = match &self.values {
+    /// All values, row after row.
+    pub fn values(&self) -> &[F] {
+        match &self.values {
             Values::Owned(values) => values,
             Values::Mapped(file, start) => bytemuck::cast_slice(&file[*start..]),
-        };
-        Samples::new(values, self.n_features)
+        }
     }
 }
 

@@ -1,0 +1,109 @@
+"""What the comparisons share: building, running and describing the machine."""
+
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "target" / "peers"
+
+
+def say(text):
+    print(f"peers: {text}", file=sys.stderr, flush=True)
+
+
+def build():
+    """Builds `workload` and gives its path."""
+    target = f"{platform.machine()}-unknown-linux-gnu"
+    say(f"building workload for {target}")
+    command = ["cargo", "build", "--release", "--target", target, "--package", "benches", "--bin", "workload"]
+    command += ["--message-format", "json-render-diagnostics"]
+    lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return next(m["executable"] for m in map(json.loads, lines) if m.get("executable"))
+
+
+def run_json(command, env=None, timeout=None):
+    process = subprocess.run(command, env={**os.environ, **(env or {})}, timeout=timeout, capture_output=True, text=True)
+    if process.returncode != 0:
+        raise RuntimeError((process.stderr.strip().splitlines() or ["no message"])[-1])
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def machine(workload, peers):
+    def out(*command):
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    cpu = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    memory_kib = int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal")).split()[1])
+    identity = json.loads(out(workload, "identity", "--json"))
+    return {
+        "cpu": cpu[0] if cpu else platform.machine(),
+        "threads": len(os.sched_getaffinity(0)),
+        "memory_gib": round(memory_kib / 2**20, 1),
+        "kernel": platform.release(),
+        "date": time.strftime("%Y-%m-%d"),
+        "load": os.getloadavg()[0],
+        "revision": out("git", "rev-parse", "--short", "HEAD") + (" with changes" if out("git", "status", "--short") else ""),
+        "rustc": identity["rustc"],
+        "libc": f"{identity['libc']} {identity['libc_version']}",
+        "python": platform.python_version(),
+        "peers": peers,
+    }
+
+
+def write_chapter(path, text):
+    """Replaces the chapter with the heading of the text, or adds it: other comparisons have theirs in the file, too."""
+    heading = text.split("\n", 1)[0]
+    chapters = []
+    for line in path.read_text().splitlines(keepends=True) if path.exists() else []:
+        if line.startswith("# ") or not chapters:
+            chapters.append("")
+        chapters[-1] += line
+    new = text.rstrip() + "\n"
+    if any(chapter.split("\n", 1)[0] == heading for chapter in chapters):
+        chapters = [new if chapter.split("\n", 1)[0] == heading else chapter for chapter in chapters]
+    else:
+        chapters.append(new)
+    path.write_text("\n".join(chapter.rstrip() + "\n" for chapter in chapters))
+
+
+def unusable(peers, probe):
+    """Asks every peer for its version; says loudly which cannot be run."""
+    found = {}
+    for peer in peers:
+        try:
+            found[peer] = probe(peer)
+        except Exception as error:
+            say(f"NOT RUN: {peer}: {error}")
+            found[peer] = {"error": str(error)}
+    return found
+
+
+def measure_all(journal_path, head, cases, rounds, shuffler, measure, describe):
+    """Runs every engine on every case in every round; gives the lines of the journal.
+
+    Rounds are outermost, so that a machine that gets slower does so for every case and every engine. Cases that take
+    minutes come last, once.
+    """
+    lines = [head]
+    with journal_path.open("w") as journal:
+        print(json.dumps(head), file=journal, flush=True)
+        for number in range(rounds + 1):
+            for case in cases:
+                if case.once != (number == rounds):
+                    continue
+                for engine in shuffler.sample(case.engines, len(case.engines)):
+                    where = f"{number + 1}/{rounds + 1} {case.name}"
+                    try:
+                        result = measure(case, engine)
+                        say(f"{where}  {engine}  {describe(result)}")
+                    except Exception as error:
+                        result = {"error": str(error)}
+                        say(f"{where}  NOT RUN: {engine}: {error}")
+                    lines.append({"case": case.name, **case.facts, "engine": engine, "round": number, **result})
+                    print(json.dumps(lines[-1]), file=journal, flush=True)
+    return lines

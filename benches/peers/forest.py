@@ -1,0 +1,185 @@
+"""Compares random forests of this workspace with others, side by side on the same bytes; started by `run forest`."""
+
+import argparse
+import fnmatch
+import json
+import pathlib
+import random
+import sys
+import time
+from dataclasses import asdict, dataclass
+
+import forest_report as report
+from common import FOLDER, ROOT, build, machine, measure_all, run_json, say, unusable, write_chapter
+from forest_report import ONE_THREAD, OURS
+
+PEERS = ["scikit-learn", "oneDAL", "biosphere", "ranger"]
+
+
+@dataclass(frozen=True)
+class Case:
+    data: str
+    rows: int
+    columns: int
+    trees: int
+    others: tuple = ()
+    one_thread: bool = False
+    # Takes minutes: run in one round only, after all others.
+    once: bool = False
+
+    @property
+    def name(self):
+        return f"{self.data}-t{self.trees}"
+
+    @property
+    def facts(self):
+        return {**asdict(self), "name": self.name}
+
+    @property
+    def engines(self):
+        return [OURS, "scikit-learn", *self.others] + [ONE_THREAD] * self.one_thread
+
+    def path(self, part):
+        return FOLDER / "data" / f"forest-{self.data}-{self.rows}x{self.columns}-{part}.npy"
+
+    @property
+    def has_test(self):
+        return self.data.startswith("learnable")
+
+
+ALL = ("oneDAL", "biosphere", "ranger")
+CASES = [
+    Case("noise", 100_000, 100, 1, ALL, one_thread=True),
+    Case("noise", 100_000, 100, 10, ALL, one_thread=True),
+    Case("noise", 100_000, 100, 100, ("oneDAL",), once=True),
+    *(Case(f"learnable-{seed}", 100_000, 100, 10) for seed in range(5)),
+    *(Case(f"learnable-{seed}", 100_000, 100, 100, once=True) for seed in range(5)),
+    Case("wide", 1_000, 10_000, 10),
+    Case("tall", 5_000_000, 10, 1, once=True),
+    Case("ties", 100_000, 100, 10),
+    Case("constant", 100_000, 100, 10),
+    Case("classes", 100_000, 100, 10),
+]
+QUICK = [
+    Case("noise", 5_000, 100, 5, ALL, one_thread=True),
+    Case("learnable-0", 5_000, 20, 5),
+    Case("ties", 5_000, 20, 5),
+]
+
+
+def make_data(case):
+    """Rows and labels, once for all; those of `noise` are what `workload forest` generates by itself."""
+    import numpy as np
+    from sklearn.datasets import make_classification
+
+    if case.path("y").exists():
+        return
+    say(f"making {case.path('x')}")
+    case.path("x").parent.mkdir(parents=True, exist_ok=True)
+    n, d = case.rows, case.columns
+    state = np.random.RandomState(42)
+    parts = {}
+    if case.has_test:
+        seed = int(case.data.rsplit("-", 1)[1])
+        informative = min(20, d // 2)
+        x, y = make_classification(n, d, n_informative=informative, random_state=seed)
+        split = n * 4 // 5
+        parts = {"test-x": x[split:], "test-y": y[split:]}
+        x, y = x[:split], y[:split]
+    else:
+        x = state.randn(n, d)
+        if case.data == "ties":
+            x = np.round(x * 10)
+        elif case.data == "constant":
+            # A third of the columns is constant, another third a copy of the first.
+            x[:, : d // 3] = 7.0
+            x[:, d // 3 : 2 * d // 3] = x[:, 2 * d // 3 :][:, : d // 3]
+        y = state.randint(0, 50 if case.data == "classes" else 2, n)
+    for part, array in {"x": x, **parts, "y": y}.items():
+        unfinished = case.path(part).with_suffix(".part.npy")
+        np.save(unfinished, np.ascontiguousarray(array))
+        unfinished.rename(case.path(part))
+
+
+def fit_py(peer, *args, timeout=None):
+    script = str(pathlib.Path(__file__).with_name("forest_fit.py"))
+    return run_json([sys.executable, "-B", script, peer, *args], timeout=timeout)
+
+
+def measure_peer(peer, case, timeout):
+    args = [str(case.path("x")), str(case.path("y")), "--trees", str(case.trees)]
+    if case.has_test:
+        args += ["--test", str(case.path("test-x")), str(case.path("test-y"))]
+    return fit_py(peer, *args, timeout=timeout)
+
+
+def measure_ours(workload, case, idle_bytes, env, timeout):
+    command = [workload, "forest", "--data", str(case.path("x")), "--labels", str(case.path("y"))]
+    command += ["--trees", str(case.trees), "--json"]
+    if case.has_test:
+        command += ["--test-data", str(case.path("test-x")), "--test-labels", str(case.path("test-y"))]
+    trained = run_json([*command, "--phase", "train"], env, timeout)
+    predicted = run_json([*command, "--phase", "predict", "--iterations", "3"], env, timeout)
+    return {
+        "train_s": trained["phases"]["train"]["wall_ns"][0] / 1e9,
+        "predict_s": min(predicted["phases"]["predict"]["wall_ns"]) / 1e9,
+        "nodes": trained["result"]["nodes"],
+        "mean_depth": trained["result"]["mean_depth"],
+        "test_accuracy": trained["result"].get("test_accuracy"),
+        "oob_score": trained["result"]["oob_score"],
+        "memory_bytes": trained["peak_rss_bytes"] - idle_bytes,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="benches/peers/run forest", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small cases, two rounds: to try this program itself")
+    parser.add_argument("--cases", metavar="GLOB", default="*", help="only these, such as 'noise*'")
+    parser.add_argument("--rounds", type=int, help="how often every engine runs every case (default: 3)")
+    parser.add_argument("--seed", type=int, default=42, help="of the order of the engines")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds that a process may take")
+    parser.add_argument("--output", type=pathlib.Path, help="the table (default: docs/performance.md with all cases)")
+    parser.add_argument("--report", type=pathlib.Path, nargs="+", metavar="JOURNAL", help="only write the table of earlier runs")
+    args = parser.parse_args()
+    everything = not args.quick and args.cases == "*"
+    output = args.output or (ROOT / "docs" if everything else FOLDER) / "performance.md"
+    if args.report:
+        journals = [[json.loads(line) for line in path.open()] for path in args.report]
+        write_chapter(output, report.text([journals[0][0], *(line for journal in journals for line in journal[1:])]))
+        say(f"written: {output}")
+        return 0
+
+    cases = [case for case in (QUICK if args.quick else CASES) if fnmatch.fnmatch(case.name, args.cases)]
+    if not cases:
+        parser.error(f"no case is called {args.cases}: there are {', '.join(case.name for case in CASES)}")
+    rounds = args.rounds or (2 if args.quick else 3)
+    workload = build()
+    for case in cases:
+        make_data(case)
+    peers = unusable(PEERS, fit_py)
+    # What the program takes before it has any data: the peers' figures do not have that either.
+    tiny = ["forest", "--samples", "16", "--features", "2", "--trees", "1", "--json"]
+    idle_bytes = run_json([workload, *tiny])["peak_rss_bytes"]
+
+    def measure(case, engine):
+        if "error" in peers.get(engine, {}):
+            raise RuntimeError(peers[engine]["error"])
+        if engine in peers:
+            return measure_peer(engine, case, args.timeout)
+        env = {"RAYON_NUM_THREADS": "1"} if engine == ONE_THREAD else None
+        return measure_ours(workload, case, idle_bytes, env, args.timeout)
+
+    journal_path = FOLDER / time.strftime("forest-%Y%m%d-%H%M%S.jsonl")
+    head = {"machine": machine(workload, peers), "rounds": rounds, "seed": args.seed}
+    shuffler = random.Random(args.seed)
+    describe = lambda result: f"{result['train_s']:.3f} s, {result['predict_s']:.4f} s"
+    lines = measure_all(journal_path, head, cases, rounds, shuffler, measure, describe)
+    text = report.text(lines)
+    write_chapter(output, text)
+    print(text)
+    say(f"written: {output}; the single figures: {journal_path}")
+    return 1 if any("error" in line for line in lines) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

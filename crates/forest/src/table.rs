@@ -1,0 +1,386 @@
+//! The columns of the samples as ranks.
+
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use crate::accelerate::accelerated;
+use crate::words::Words;
+use crate::{Float, ForestError, Samples};
+
+/// A number that ranks fit into.
+pub(crate) trait Rank: Copy + Default + Send + Sync {
+    fn widen(self) -> u32;
+    fn narrow(rank: u32) -> Self;
+}
+
+impl Rank for u16 {
+    #[inline(always)]
+    fn widen(self) -> u32 {
+        u32::from(self)
+    }
+
+    #[inline(always)]
+    fn narrow(rank: u32) -> Self {
+        rank as u16
+    }
+}
+
+impl Rank for u32 {
+    #[inline(always)]
+    fn widen(self) -> u32 {
+        self
+    }
+
+    #[inline(always)]
+    fn narrow(rank: u32) -> Self {
+        rank
+    }
+}
+
+/// For every row and column the place of its value among the different values of the column, from 0.
+///
+/// What trees ask of values is their order, and ranks have that: they sort like small whole numbers, take
+/// less memory, and know nothing of what goes wrong with close, huge or tiny values.
+#[derive(Default)]
+pub(crate) struct Table<R> {
+    n_rows: usize,
+    /// Column after column.
+    ranks: Vec<R>,
+    /// Different values of each column.
+    n_ranks: Vec<u32>,
+}
+
+impl<R: Rank> Table<R> {
+    /// Ranks the values of samples.
+    ///
+    /// # Errors
+    /// A value that is NaN or infinite.
+    pub(crate) fn new<F: Float>(samples: &Samples<F>) -> Result<Self, ForestError> {
+        let (n_rows, n_features) = (samples.n_samples(), samples.n_features());
+        let mut ranks = vec![R::default(); n_rows * n_features];
+        let mut n_ranks = vec![0; n_features];
+        // Columns that are read from the rows together: many, because neighbours lie in one cache line, but
+        // there shall be some groups for each thread.
+        let width = n_features
+            .div_ceil(4 * rayon::current_num_threads())
+            .clamp(4, 16);
+        // Memory that has been used before, which saves asking the system for it again.
+        let used = Mutex::new(Vec::<Ranking>::new());
+        let all_finite = ranks
+            .par_chunks_mut(n_rows * width)
+            .zip(n_ranks.par_chunks_mut(width))
+            .enumerate()
+            .with_max_len(1)
+            .map(|(group, (ranks, n_ranks))| {
+                // The lock is held for no longer than a pop takes, which does not panic.
+                let taken = used.lock().ok().and_then(|mut used| used.pop());
+                let mut ranking = taken.unwrap_or_default();
+                let first = group * width;
+                let finite = ranking.transpose(samples, first, n_ranks.len());
+                let columns = ranks.chunks_mut(n_rows).zip(n_ranks);
+                for (place, (ranks, n_ranks)) in columns.enumerate() {
+                    let value = |row: usize| samples.values()[row * n_features + first + place];
+                    *n_ranks = ranking.rank(place, |row| value(row).order(), ranks);
+                }
+                if let Ok(mut used) = used.lock() {
+                    used.push(ranking);
+                }
+                finite
+            })
+            .reduce(|| true, |a, b| a & b);
+        if !all_finite {
+            samples.check_finite()?;
+        }
+        Ok(Table {
+            n_rows,
+            ranks,
+            n_ranks,
+        })
+    }
+
+    /// The ranks of one column, and how many different ones there are.
+    #[inline(always)]
+    pub(crate) fn column(&self, feature: usize) -> (&[R], usize) {
+        let column = &self.ranks[feature * self.n_rows..][..self.n_rows];
+        (column, self.n_ranks[feature] as usize)
+    }
+}
+
+/// Ranks columns; keeps its memory from column to column.
+#[derive(Default)]
+struct Ranking {
+    /// The upper halves of the orders of the values of some columns, column after column.
+    upper: Vec<u32>,
+    keys: Vec<u64>,
+    other: Vec<u64>,
+}
+
+impl Ranking {
+    const BITS: u32 = 11;
+    const BUCKETS: usize = 1 << Self::BITS;
+
+    /// Reads neighbouring columns; returns whether all values are finite.
+    fn transpose<F: Float>(&mut self, samples: &Samples<F>, first: usize, width: usize) -> bool {
+        let n_rows = samples.n_samples();
+        self.upper.resize(n_rows * width, 0);
+        let rows = samples.values().chunks_exact(samples.n_features());
+        let mut finite = true;
+        for (row, features) in rows.enumerate() {
+            for (column, value) in features[first..][..width].iter().enumerate() {
+                finite &= value.widen().is_finite();
+                self.upper[column * n_rows + row] = (value.order() >> 32) as u32;
+            }
+        }
+        finite
+    }
+
+    /// Ranks one of the columns that were read; returns how many values differ. `order` gives the whole
+    /// order of the value of a row.
+    ///
+    /// The upper halves are sorted by digits, each with its row in the lower half of a word. Where upper
+    /// halves are equal, the few rows, or equal values, are then sorted by comparison.
+    fn rank<R: Rank>(
+        &mut self,
+        place: usize,
+        order: impl Fn(usize) -> u64,
+        ranks: &mut [R],
+    ) -> u32 {
+        let n_rows = ranks.len();
+        let upper = self.upper[place * n_rows..][..n_rows].iter();
+        self.keys.clear();
+        self.keys.extend(
+            upper
+                .zip(0_u64..)
+                .map(|(&upper, row)| u64::from(upper) << 32 | row),
+        );
+        self.other.resize(self.keys.len(), 0);
+        for shift in [32, 32 + Self::BITS, 32 + 2 * Self::BITS] {
+            self.sort_by_digit(shift);
+        }
+        let mut rank = 0;
+        let order = |key: &u64| order(*key as u32 as usize);
+        let mut start = 0;
+        while start < self.keys.len() {
+            let upper = self.keys[start] >> 32;
+            let same = self.keys[start..]
+                .iter()
+                .take_while(|&key| key >> 32 == upper);
+            let same = same.count();
+            let run = &mut self.keys[start..start + same];
+            start += same;
+            if let [key] = run {
+                ranks[*key as u32 as usize] = R::narrow(rank);
+                rank += 1;
+                continue;
+            }
+            let mut last = order(&run[0]);
+            if run.iter().any(|key| order(key) != last) {
+                run.sort_unstable_by_key(order);
+                last = order(&run[0]);
+            }
+            for key in run {
+                let order = order(key);
+                rank += u32::from(order != last);
+                last = order;
+                ranks[*key as u32 as usize] = R::narrow(rank);
+            }
+            rank += 1;
+        }
+        rank
+    }
+
+    fn sort_by_digit(&mut self, shift: u32) {
+        let digit = |key: u64| (key >> shift) as usize & (Self::BUCKETS - 1);
+        let mut places = vec![0_u32; Self::BUCKETS];
+        for &key in &self.keys {
+            places[digit(key)] += 1;
+        }
+        if places.contains(&(self.keys.len() as u32)) {
+            return;
+        }
+        let mut sum = 0;
+        for place in &mut places {
+            sum += std::mem::replace(place, sum);
+        }
+        for &key in &self.keys {
+            let place = &mut places[digit(key)];
+            self.other[*place as usize] = key;
+            *place += 1;
+        }
+        std::mem::swap(&mut self.keys, &mut self.other);
+    }
+}
+
+/// Makes tables of a few rows out of larger ones; keeps its memory from table to table.
+#[derive(Default)]
+pub(crate) struct Compaction {
+    ranks: Vec<u32>,
+    words: Words,
+    different: Vec<u32>,
+}
+
+impl Compaction {
+    /// Makes `small` the table of these rows of `large`, no more than 2¹⁶, in their order.
+    pub(crate) fn compact<R: Rank>(
+        &mut self,
+        large: &Table<R>,
+        rows: &[u32],
+        small: &mut Table<u16>,
+    ) {
+        let n_features = large.n_ranks.len();
+        small.n_rows = rows.len();
+        small.n_ranks.clear();
+        // What is left over from other tables is overwritten.
+        small.ranks.resize(rows.len() * n_features, 0);
+        for (feature, ranks) in small.ranks.chunks_exact_mut(rows.len()).enumerate() {
+            let (column, n_ranks) = large.column(feature);
+            self.ranks.clear();
+            self.ranks
+                .extend(rows.iter().map(|&row| column[row as usize].widen()));
+            let n_ranks = if n_ranks / 64 <= 8 * rows.len() {
+                accelerated(|| self.by_bits(n_ranks, ranks))
+            } else {
+                self.by_sorting(ranks)
+            };
+            small.n_ranks.push(n_ranks);
+        }
+    }
+
+    /// A new rank is the number of old ranks before the row's.
+    #[inline(always)]
+    fn by_bits(&mut self, n_ranks: usize, out: &mut [u16]) -> u32 {
+        self.words.clear(n_ranks);
+        for &rank in &self.ranks {
+            self.words.set(rank);
+        }
+        let n_ranks = self.words.count();
+        for (out, &rank) in out.iter_mut().zip(&self.ranks) {
+            *out = self.words.before(rank) as u16;
+        }
+        n_ranks
+    }
+
+    fn by_sorting(&mut self, out: &mut [u16]) -> u32 {
+        self.different.clone_from(&self.ranks);
+        self.different.sort_unstable();
+        self.different.dedup();
+        for (out, rank) in out.iter_mut().zip(&self.ranks) {
+            *out = self.different.partition_point(|other| other < rank) as u16;
+        }
+        self.different.len() as u32
+    }
+}
+
+/// Columns that are copied from the rows together: about a cache line.
+const GROUP: usize = 8;
+
+/// The values of the samples themselves, column after column: what random thresholds are drawn for.
+pub(crate) struct Values<F> {
+    n_rows: usize,
+    values: Vec<F>,
+}
+
+impl<F: Float> Values<F> {
+    pub(crate) fn new(samples: &Samples<F>) -> Self {
+        let (n_rows, n_features) = (samples.n_samples(), samples.n_features());
+        let mut values = vec![F::default(); n_rows * n_features];
+        values
+            .par_chunks_mut(n_rows * GROUP)
+            .enumerate()
+            .for_each(|(group, columns)| {
+                let rows = samples.values().chunks_exact(n_features);
+                for (row, features) in rows.enumerate() {
+                    let features = features[group * GROUP..].iter();
+                    for (column, value) in columns.chunks_mut(n_rows).zip(features) {
+                        column[row] = *value;
+                    }
+                }
+            });
+        Values { n_rows, values }
+    }
+
+    pub(crate) fn column(&self, feature: usize) -> &[F] {
+        &self.values[feature * self.n_rows..][..self.n_rows]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    #[track_caller]
+    fn check<F: Float>(values: &[F], n_features: usize) {
+        let samples = Samples::new(values, n_features).unwrap();
+        let (wide, narrow) = (
+            Table::<u32>::new(&samples).unwrap(),
+            Table::<u16>::new(&samples).unwrap(),
+        );
+        let plain = Values::new(&samples);
+        for feature in 0..n_features {
+            let column: Vec<F> = (0..samples.n_samples())
+                .map(|i| samples.row(i)[feature])
+                .collect();
+            assert_eq!(plain.column(feature), column);
+            let mut different = column.clone();
+            different.sort_by(|a, b| a.partial_cmp(b).unwrap());
+            different.dedup();
+            let place = |x: &F| different.iter().position(|y| x == y).unwrap() as u32;
+            let expected: Vec<u32> = column.iter().map(place).collect();
+            assert_eq!(wide.column(feature), (&expected[..], different.len()));
+            let found = narrow.column(feature).0.iter().map(|&rank| u32::from(rank));
+            assert!(found.eq(expected));
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_rows_has_ranks_of_its_own() {
+        let mut random = Random::new(6);
+        let mut compaction = Compaction::default();
+        let mut small = Table::default();
+        for (n, part, spread) in [
+            (10, 3, 4),
+            (200, 50, 1000),
+            (20_000, 30, 20_000),
+            (300, 300, 7),
+        ] {
+            let values: Vec<f64> = (0..n * 3).map(|_| random.below(spread) as f64).collect();
+            let large = Table::<u32>::new(&Samples::new(&values, 3).unwrap()).unwrap();
+            let mut rows: Vec<u32> = (0..n as u32).collect();
+            random.shuffle(&mut rows);
+            rows.truncate(part);
+            compaction.compact(&large, &rows, &mut small);
+            let chosen = rows
+                .iter()
+                .flat_map(|&row| &values[row as usize * 3..][..3]);
+            let chosen: Vec<f64> = chosen.copied().collect();
+            let expected = Table::<u16>::new(&Samples::new(&chosen, 3).unwrap()).unwrap();
+            for feature in 0..3 {
+                assert_eq!(small.column(feature), expected.column(feature));
+            }
+        }
+    }
+
+    #[test]
+    fn ranks_are_places_among_different_values() {
+        check(&[5.0, 1e-300, -1.0, 0.0, 5.0, -0.0, 1e9, -1e300], 2);
+        check(&[f32::MIN, f32::MAX, 0.0, -0.0, 1e-45], 1);
+        check(&[1.0, 1.0_f64.next_up(), 1.0_f64.next_down(), 1.0], 1);
+        check(&[3.0; 20], 5);
+        check(&[7.0], 1);
+        let mut random = Random::new(4);
+        for n_features in [1, 3, 4, 9] {
+            let near: Vec<f64> = (0..n_features * 150)
+                .map(|_| 1.0 + random.below(50) as f64 * f64::EPSILON)
+                .collect();
+            check(&near, n_features);
+            let bits = near
+                .iter()
+                .map(|_| f64::from_bits(random.next() & !(1 << 62)));
+            check(&bits.collect::<Vec<f64>>(), n_features);
+            let units: Vec<f32> = near.iter().map(|_| random.unit() as f32 - 0.5).collect();
+            check(&units, n_features);
+        }
+    }
+}
