@@ -1,25 +1,49 @@
 //! The instructions that processors have today, where there are some.
 
-/// Runs `work`, compiled for the bit and vector instructions that most x86-64 processors have: the
-/// closure is inlined into a function with these, so that counting the bits of a word is one
-/// instruction instead of a dozen. The results are the same with and without them.
-#[inline]
-pub(crate) fn accelerated<R>(work: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "popcnt,bmi1,bmi2,lzcnt,avx2")]
-        fn with<R>(work: impl FnOnce() -> R) -> R {
-            work()
-        }
-        if std::arch::is_x86_feature_detected!("popcnt")
+/// Runs a closure, compiled for the bit and vector instructions that most x86-64 processors have, so that
+/// counting the bits of a word is one instruction instead of a dozen. The results are the same with
+/// and without them.
+///
+/// This is a macro, because each of the two must have a closure of its own: a closure that is called in
+/// two places is inlined into neither if it is long, and compiled for no special instructions.
+macro_rules! accelerated {
+    ($work:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        let result = match $crate::accelerate::Accelerated::detect() {
+            Some(accelerated) => accelerated.run($work),
+            None => $work(),
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let result = $work();
+        result
+    }};
+}
+
+pub(crate) use accelerated;
+
+/// A processor with these instructions.
+#[cfg(target_arch = "x86_64")]
+pub(crate) struct Accelerated(());
+
+#[cfg(target_arch = "x86_64")]
+impl Accelerated {
+    #[inline]
+    pub(crate) fn detect() -> Option<Self> {
+        let all = std::arch::is_x86_feature_detected!("popcnt")
             && std::arch::is_x86_feature_detected!("bmi1")
             && std::arch::is_x86_feature_detected!("bmi2")
             && std::arch::is_x86_feature_detected!("lzcnt")
-            && std::arch::is_x86_feature_detected!("avx2")
-        {
-            // SAFETY: the processor has these instructions.
-            return unsafe { with(work) };
-        }
+            && std::arch::is_x86_feature_detected!("avx2");
+        all.then_some(Accelerated(()))
     }
-    work()
+
+    #[inline(always)]
+    pub(crate) fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "popcnt,bmi1,bmi2,lzcnt,avx2")]
+        fn run<R>(work: impl FnOnce() -> R) -> R {
+            work()
+        }
+        // SAFETY: the processor has these instructions, or there were no `self`.
+        unsafe { run(work) }
+    }
 }

@@ -124,7 +124,7 @@ impl<F: Float, R: Rank, T: Target> Features<F, T> for Ranked<'_, F, R> {
         trial: &mut Trial<T>,
     ) -> Tried<u32> {
         let (column, n_ranks) = self.table.column(feature);
-        accelerated(|| {
+        accelerated!(|| {
             let sorter = &mut trial.sorter;
             let Sorted::Items(items, cuts) = sorter.sort(column, n_ranks, view.rows, view.items)
             else {

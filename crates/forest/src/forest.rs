@@ -67,7 +67,7 @@ impl<F: Float> Forest<F> {
         let block_len = self.block_len();
         let blocks = out.par_chunks_mut(block_len).enumerate();
         let asked = blocks.map(|(block, out)| {
-            accelerated(|| {
+            accelerated!(|| {
                 let first = block * block_len;
                 let mut permuted = Vec::new();
                 let rows = self.rows(samples, first, out.len(), question, &mut permuted);

@@ -239,7 +239,7 @@ impl Compaction {
             self.ranks
                 .extend(rows.iter().map(|&row| column[row as usize].widen()));
             let n_ranks = if n_ranks / 64 <= 8 * rows.len() {
-                accelerated(|| self.by_bits(n_ranks, ranks))
+                accelerated!(|| self.by_bits(n_ranks, ranks))
             } else {
                 self.by_sorting(ranks)
             };
