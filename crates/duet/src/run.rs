@@ -147,14 +147,14 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let text = toml::to_string(&plan)
         .map_err(|error| Error::io("write", &results.plan())(std::io::Error::other(error)))?;
     results::write(&results.plan(), &text)?;
-    let mut entries = Vec::new();
+    let mut blocks = Vec::new();
     let purpose = Purpose::Verdict(&results.folder);
-    measure(&plan, purpose, &mut stage, &mut entries, |block| {
+    measure(&plan, purpose, &mut stage, &mut blocks, |block| {
         journal.append(block)
     })?;
     drop(stage);
-    let result = analyse(&plan, &entries);
-    report::write(&plan, &machine, &entries, &result, &results)?;
+    let result = analyse(&plan, &blocks);
+    report::write(&plan, &machine, &blocks, &result, &results)?;
     Ok((plan, result, results))
 }
 

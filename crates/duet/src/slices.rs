@@ -37,6 +37,11 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// How long it lasted, nanoseconds.
+    pub fn length_ns(&self) -> u64 {
+        self.to_ns.saturating_sub(self.from_ns)
+    }
+
     fn within(&self, start_ns: u64, end_ns: u64) -> u64 {
         self.to_ns
             .min(end_ns)
@@ -62,9 +67,7 @@ impl Ledger {
 
     /// Time for which a process was let run so far, nanoseconds.
     pub fn running_ns(&self, process: usize) -> u64 {
-        self.of(process)
-            .map(|slice| slice.to_ns.saturating_sub(slice.from_ns))
-            .sum()
+        self.of(process).map(Slice::length_ns).sum()
     }
 
     /// The time between `start_ns` and `end_ns` for which the process was let run, nanoseconds.

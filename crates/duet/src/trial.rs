@@ -13,7 +13,7 @@ use crate::calibrate::{TryOut, try_out};
 use crate::conditions::Gates;
 use crate::config::Variant;
 use crate::fixture::Environment;
-use crate::journal::{BlockEntry, Entry};
+use crate::journal::{BlockEntry, Entry, KeptBlock, keep};
 use crate::plan::{PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant, Surroundings};
 use crate::process::{Failure, Process};
 use crate::schedule::{balanced_orders, generator};
@@ -66,7 +66,7 @@ impl Trial {
     ) -> Result<Vec<Found>, String> {
         let found = self.try_out(interrupted)?;
         let plans: Vec<Plan> = ways.iter().map(|way| self.plan(&found, *way, 2)).collect();
-        let mut entries: Vec<Vec<Entry>> = vec![Vec::new(); ways.len()];
+        let mut done: Vec<Vec<KeptBlock>> = vec![Vec::new(); ways.len()];
         let mut seconds = vec![0.0; ways.len()];
         let environment = Environment::new();
         let orders = balanced_orders(
@@ -87,9 +87,7 @@ impl Trial {
                 let started = Instant::now();
                 let outcome = block.run().ok_or("interrupted")?;
                 seconds[way] += started.elapsed().as_secs_f64();
-                let processes = outcome.processes.into_iter();
-                entries[way].extend(processes.map(|entry| Entry::Process(Box::new(entry))));
-                entries[way].push(Entry::Block(BlockEntry {
+                let end = Entry::Block(BlockEntry {
                     case: found.case.clone(),
                     block: number,
                     attempt: 0,
@@ -97,12 +95,15 @@ impl Trial {
                     conditions: outcome.conditions,
                     disturbed: outcome.disturbed,
                     dropped: outcome.dropped,
-                }));
+                });
+                let processes = outcome.processes.into_iter().map(Box::new);
+                let entries: Vec<Entry> = processes.map(Entry::Process).chain([end]).collect();
+                done[way].extend(keep(&entries));
             }
         }
-        let found = plans.iter().zip(entries).zip(seconds);
+        let found = plans.iter().zip(done).zip(seconds);
         Ok(found
-            .map(|((plan, entries), seconds)| summarise(plan, &entries, seconds / blocks as f64))
+            .map(|((plan, done), seconds)| summarise(plan, &done, seconds / blocks as f64))
             .collect())
     }
 
@@ -205,26 +206,21 @@ fn words(failure: Failure) -> String {
     }
 }
 
-fn summarise(plan: &Plan, entries: &[Entry], block_seconds: f64) -> Found {
-    let result = analyse_for_verdicts(plan, entries);
+fn summarise(plan: &Plan, blocks: &[KeptBlock], block_seconds: f64) -> Found {
+    let result = analyse_for_verdicts(plan, blocks);
     let log_ratios = result
         .comparisons
         .into_iter()
         .flat_map(|comparison| comparison.wall.log_ratios)
         .collect::<Vec<f64>>();
-    let slices = entries.iter().filter_map(|entry| match entry {
-        Entry::Process(process) => process.slices,
-        Entry::Block(_) => None,
-    });
-    let dropped = entries.iter().filter_map(|entry| match entry {
-        Entry::Block(block) => block.dropped.clone(),
-        Entry::Process(_) => None,
-    });
+    let processes = blocks.iter().flat_map(|block| &block.processes);
+    let slices = processes.filter_map(|process| process.slices.as_deref().copied());
+    let dropped = blocks.iter().filter_map(|block| block.dropped.as_deref());
     Found {
         interleave: plan.cases[0].interleave,
         block_sd: stats::standard_deviation(&log_ratios),
         log_ratios,
-        dropped: dropped.collect(),
+        dropped: dropped.map(String::from).collect(),
         block_seconds,
         slices: slices.collect(),
     }

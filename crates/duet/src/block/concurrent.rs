@@ -40,7 +40,8 @@ impl Block<'_> {
                 entry.turns.push(turn);
             }
         }
-        for (variant, process) in processes.into_iter().enumerate() {
+        for (variant, mut process) in processes.into_iter().enumerate() {
+            entries[variant].timeline = process.timeline();
             let observation = process.finish().map_err(|failure| (variant, failure))?;
             entries[variant].observation = Some(observation);
         }
@@ -57,8 +58,12 @@ fn both(processes: &mut [Process]) -> Result<Vec<Turn>, (usize, Failure)> {
             if turns[variant].is_none() {
                 let turn = process.turn_within(GLANCE);
                 turns[variant] = turn.map_err(|failure| (variant, failure))?;
-                if turns[variant].is_none() && started.elapsed() > process.timeout() {
-                    return Err((variant, process.hung(TURN)));
+                match turns[variant] {
+                    Some(turn) => process.has_run(turn.wall_ns()),
+                    None if started.elapsed() > process.timeout() => {
+                        return Err((variant, process.hung(TURN)));
+                    }
+                    None => process.look(started.elapsed()),
                 }
             }
         }

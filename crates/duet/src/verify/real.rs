@@ -400,7 +400,7 @@ impl Bench<'_> {
             series.number += 1;
             match outcome.dropped {
                 Some(reason) => series.drop_block(&reason, clock)?,
-                None => series.done.push(outcome.processes),
+                None => series.add(outcome.processes),
             }
             clock.show(&series.case.id);
         }

@@ -3,8 +3,9 @@
 use super::scale::Scale;
 use super::svg::{Anchor, Drawing, Svg, series, symbol};
 use crate::analysis::{Comparison, RunResult, ValidBlock, measured};
-use crate::journal::ProcessEntry;
+use crate::journal::{KeptProcess, KeptTurn};
 use crate::plan::{Plan, PlannedCase};
+use crate::process::Moment;
 use crate::report::words;
 
 /// All drawings of a case with their captions.
@@ -137,7 +138,7 @@ fn distributions(plan: &Plan, case: &PlannedCase, blocks: &[ValidBlock]) -> Opti
                 .iter()
                 .flat_map(|block| measured(case, block.processes[variant]));
             let mut times: Vec<f64> = turns
-                .map(|turn| turn.wall_ns() as f64 / turn.iterations.max(1) as f64)
+                .map(|turn| turn.wall_ns as f64 / turn.iterations.max(1) as f64)
                 .filter(|time| *time > 0.0)
                 .collect();
             times.sort_by(f64::total_cmp);
@@ -213,73 +214,81 @@ fn distributions(plan: &Plan, case: &PlannedCase, blocks: &[ValidBlock]) -> Opti
     Some(drawing.finish("Distribution of times", &said.join("; ")))
 }
 
-/// CPU and memory over the time of one block, as far as the processes sampled themselves; else CPU turn by turn.
+/// CPU and memory over the time of one block; where a process could not be watched, CPU turn by turn.
 fn time_lines(plan: &Plan, case: &PlannedCase, blocks: &[ValidBlock]) -> Vec<(String, Svg)> {
     let Some(block) = blocks.get(blocks.len() / 2) else {
         return Vec::new();
     };
-    let timeline = |process: &ProcessEntry| process.observation.as_ref()?.timeline.clone();
-    let timelines: Option<Vec<_>> = block
-        .processes
-        .iter()
-        .map(|process| timeline(process).filter(|timeline| timeline.elapsed_ns.len() > 1))
-        .collect();
     let percent = |figure: f64| format!("{figure:.0} %");
     let number = block.number;
-    match timelines {
-        Some(timelines) => {
-            let curve = |figures: &dyn Fn(&probe::Timeline) -> Vec<f64>| -> Vec<Vec<(f64, f64)>> {
-                timelines
-                    .iter()
-                    .map(|timeline| {
-                        let times = timeline.elapsed_ns.iter().map(|ns| *ns as f64);
-                        times.zip(figures(timeline)).collect()
-                    })
-                    .collect()
-            };
-            let cpu = curve(&|timeline| timeline.cpu_percent.clone());
-            let memory = curve(&|timeline| timeline.rss_bytes.iter().map(|b| *b as f64).collect());
-            let cpu = over_time(plan, "CPU over time", &cpu, &percent);
-            let memory = over_time(plan, "Memory over time", &memory, &words::bytes);
-            [
-                (
-                    format!("CPU over time in block {number}; 100 % is one core"),
-                    cpu,
-                ),
-                (
-                    format!("Resident memory over time in block {number}"),
-                    memory,
-                ),
-            ]
-            .into_iter()
-            .filter_map(|(caption, svg)| Some((caption, svg?)))
-            .collect()
-        }
-        None => {
-            let curves: Vec<Vec<(f64, f64)>> = block
-                .processes
-                .iter()
-                .map(|process| {
-                    // Time that passed in turns, without the turns of the others in between.
-                    let mut elapsed = 0.0;
-                    measured(case, process)
-                        .iter()
-                        .filter(|turn| turn.wall_ns() > 0)
-                        .map(|turn| {
-                            let wall = turn.wall_ns() as f64;
-                            elapsed += wall;
-                            (elapsed, (turn.user_ns + turn.sys_ns) as f64 / wall * 100.0)
-                        })
-                        .collect()
-                })
-                .collect();
-            let caption = format!(
-                "CPU over the turns of block {number}; 100 % is one core, time is that of the process's own turns"
-            );
-            let cpu = over_time(plan, "CPU over the turns", &curves, &percent);
-            cpu.map(|svg| (caption, svg)).into_iter().collect()
-        }
+    let is_watched = |process: &&KeptProcess| process.timeline.len() > 1;
+    if !block.processes.iter().all(|process| is_watched(process)) {
+        let curves: Vec<Vec<(f64, f64)>> = block
+            .processes
+            .iter()
+            .map(|process| cpu_of_turns(measured(case, process)))
+            .collect();
+        let caption = format!(
+            "CPU over the turns of block {number}; 100 % is one core, time is that of the process's own turns"
+        );
+        let cpu = over_time(plan, "CPU over the turns", &curves, &percent);
+        return cpu.map(|svg| (caption, svg)).into_iter().collect();
     }
+    let curves = |of: fn(&[Moment]) -> Vec<(f64, f64)>| -> Vec<Vec<(f64, f64)>> {
+        block.processes.iter().map(|p| of(&p.timeline)).collect()
+    };
+    let cpu = over_time(plan, "CPU over time", &curves(cpu_of_samples), &percent);
+    let memory = curves(|samples| {
+        let figures = samples
+            .iter()
+            .map(|s| (s.ran_ns as f64, s.rss_bytes as f64));
+        figures.collect()
+    });
+    let memory = over_time(plan, "Memory over time", &memory, &words::bytes);
+    [
+        (
+            format!(
+                "CPU over time in block {number}, warm-up included; 100 % is one core, time is that for which the \
+                 process was let run"
+            ),
+            cpu,
+        ),
+        (
+            format!("Resident memory over the same time in block {number}"),
+            memory,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(caption, svg)| Some((caption, svg?)))
+    .collect()
+}
+
+/// CPU use between each two samples, as a step of the curve.
+fn cpu_of_samples(samples: &[Moment]) -> Vec<(f64, f64)> {
+    samples
+        .windows(2)
+        .filter(|pair| pair[1].ran_ns > pair[0].ran_ns)
+        .flat_map(|pair| {
+            let (from, to) = (pair[0].ran_ns as f64, pair[1].ran_ns as f64);
+            let cpu = pair[1].cpu_ns.saturating_sub(pair[0].cpu_ns) as f64;
+            let percent = cpu / (to - from) * 100.0;
+            [(from, percent), (to, percent)]
+        })
+        .collect()
+}
+
+/// CPU use of each turn over the time that passed in turns, without those of the others in between.
+fn cpu_of_turns(turns: &[KeptTurn]) -> Vec<(f64, f64)> {
+    let mut elapsed = 0.0;
+    turns
+        .iter()
+        .filter(|turn| turn.wall_ns > 0)
+        .map(|turn| {
+            let wall = turn.wall_ns as f64;
+            elapsed += wall;
+            (elapsed, (turn.user_ns + turn.sys_ns) as f64 / wall * 100.0)
+        })
+        .collect()
 }
 
 /// The most points of a curve: more are not seen.
