@@ -217,6 +217,8 @@ fn interruption(purpose: Purpose, done: usize, total: usize) -> Error {
 #[derive(Debug, Default)]
 struct Done {
     blocks: BTreeMap<(String, usize), Attempts>,
+    /// Those that are lost for good, by case.
+    lost: BTreeMap<String, Lost>,
 }
 
 /// The attempts at a block.
@@ -247,11 +249,14 @@ impl Done {
         for ended in blocks {
             let key = (ended.case.to_string(), ended.block);
             let attempts = self.blocks.entry(key).or_default();
+            let lost = self.lost.entry(ended.case.to_string()).or_default();
+            lost.count(attempts, -1);
             if attempts.count <= ended.attempt {
                 attempts.count = ended.attempt + 1;
                 attempts.disturbed = ended.disturbed;
             }
             attempts.valid |= ended.dropped.is_none();
+            lost.count(attempts, 1);
         }
     }
 
@@ -265,16 +270,21 @@ impl Done {
 
     /// Blocks of a case that are lost for good.
     fn lost(&self, case: &str) -> Lost {
-        let mut lost = Lost::default();
-        for ((other, _), attempts) in &self.blocks {
-            if other == case && !attempts.valid && attempts.count >= ATTEMPTS {
-                match attempts.disturbed {
-                    true => lost.disturbed += 1,
-                    false => lost.to_its_processes += 1,
-                }
-            }
+        self.lost.get(case).copied().unwrap_or_default()
+    }
+}
+
+impl Lost {
+    /// Counts a block if it is lost, or takes it back.
+    fn count(&mut self, attempts: &Attempts, by: isize) {
+        if attempts.valid || attempts.count < ATTEMPTS {
+            return;
         }
-        lost
+        let place = match attempts.disturbed {
+            true => &mut self.disturbed,
+            false => &mut self.to_its_processes,
+        };
+        *place = place.saturating_add_signed(by);
     }
 }
 

@@ -65,11 +65,6 @@ impl Ledger {
             .filter(move |slice| slice.process == process)
     }
 
-    /// Time for which a process was let run so far, nanoseconds.
-    pub fn running_ns(&self, process: usize) -> u64 {
-        self.of(process).map(Slice::length_ns).sum()
-    }
-
     /// The time between `start_ns` and `end_ns` for which the process was let run, nanoseconds.
     ///
     /// # Errors
@@ -193,7 +188,6 @@ mod tests {
         assert_eq!(ledger.active_ns(0, 105, 135), Ok(7));
         assert_eq!(ledger.active_ns(0, 103, 104), Ok(1));
         assert_eq!(ledger.active_ns(1, 111, 132), Ok(20));
-        assert_eq!(ledger.running_ns(0), 20);
         assert_eq!(
             ledger.unattributed_ns(100, 143),
             3,

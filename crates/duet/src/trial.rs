@@ -12,6 +12,7 @@ use crate::block::{Block, paced_command, turn_in_slices};
 use crate::calibrate::{TryOut, try_out};
 use crate::conditions::Gates;
 use crate::config::Variant;
+use crate::disturbance::Disturbance;
 use crate::fixture::Environment;
 use crate::journal::{BlockEntry, Entry, KeptBlock, keep};
 use crate::plan::{PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant, Surroundings};
@@ -34,6 +35,8 @@ pub struct Trial {
     pub seed: u32,
     /// Seconds without an answer after which a process is taken for hung.
     pub timeout_seconds: u64,
+    /// Whether the trial brings a disturbance of its own, from the same seed.
+    pub disturbed: bool,
 }
 
 /// What one way gave.
@@ -65,6 +68,7 @@ impl Trial {
         interrupted: &AtomicBool,
     ) -> Result<Vec<Found>, String> {
         let found = self.try_out(interrupted)?;
+        let _disturbance = self.disturbed.then(|| Disturbance::start(self.seed.into()));
         let plans: Vec<Plan> = ways.iter().map(|way| self.plan(&found, *way, 2)).collect();
         let mut done: Vec<Vec<KeptBlock>> = vec![Vec::new(); ways.len()];
         let mut seconds = vec![0.0; ways.len()];

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::blocks::ValidBlock;
 use super::metric::{Metric, per_iteration};
+use super::over_time::{OverTime, over_time};
 use crate::plan::{Plan, PlannedCase};
 use crate::stats;
 
@@ -31,6 +32,9 @@ pub struct VariantFigures {
     pub results: BTreeMap<String, f64>,
     /// The latencies of operations, by phase, where the program reports them.
     pub operations: BTreeMap<String, Operations>,
+    /// CPU and memory over time; absent where the processes could not be watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_time: Option<OverTime>,
 }
 
 /// The latencies of a phase's operations in nanoseconds: each the median over the valid blocks.
@@ -120,5 +124,6 @@ fn of_variant(
             .filter_map(|(name, numbers)| Some((name, stats::median(&numbers)?)))
             .collect(),
         operations: operations.collect(),
+        over_time: over_time(index, blocks),
     }
 }

@@ -8,6 +8,7 @@ mod costs;
 mod disturbances;
 mod figures;
 mod metric;
+mod over_time;
 mod secondary;
 mod summary;
 
@@ -24,6 +25,7 @@ pub use correction::{Correction, CorrectionMethod};
 pub use costs::{Startup, VariantCosts};
 pub use disturbances::{Disturbances, Share};
 pub use figures::{CaseFigures, Operations, VariantFigures};
+pub use over_time::OverTime;
 pub use secondary::{Secondary, SecondaryEstimate};
 pub use summary::Summary;
 pub(crate) use summary::workload;

@@ -173,7 +173,7 @@ fn slice(
     let ran = ledger.slices.last().map_or(0, Slice::length_ns);
     process.has_run(ran);
     process.most_threads();
-    if turn.is_none() && ledger.running_ns(variant) as u128 > process.timeout().as_nanos() {
+    if turn.is_none() && u128::from(process.ran_in_turn_ns()) > process.timeout().as_nanos() {
         return Err(process.hung(TURN));
     }
     turn.map(|turn| active(process, variant, turn, ledger))

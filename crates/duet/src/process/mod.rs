@@ -95,6 +95,8 @@ pub struct Process<'a> {
     watch: Option<timeline::Watch>,
     /// The time for which it was let run in turns that have ended, or in slices, nanoseconds.
     ran_ns: u64,
+    /// The same when its turn began.
+    ran_before_ns: u64,
 }
 
 /// How often a wait looks for the user's interrupt and for a process that has ended without closing its
@@ -159,6 +161,7 @@ impl<'a> Process<'a> {
             owed: 0,
             watch: None,
             ran_ns: 0,
+            ran_before_ns: 0,
         })
     }
 
@@ -234,6 +237,11 @@ impl<'a> Process<'a> {
         self.look(Duration::ZERO);
     }
 
+    /// The time for which it was let run in slices of its present turn, nanoseconds.
+    pub fn ran_in_turn_ns(&self) -> u64 {
+        self.ran_ns - self.ran_before_ns
+    }
+
     /// Looks at the process, which was let run for `more` since what was counted last.
     pub fn look(&mut self, more: Duration) {
         let ran_ns = self.ran_ns + more.as_nanos() as u64;
@@ -253,6 +261,7 @@ impl<'a> Process<'a> {
     /// A process that is gone.
     pub fn go(&mut self, iterations: u64) -> Result<(), Failure> {
         self.owed = iterations;
+        self.ran_before_ns = self.ran_ns;
         self.say(&format!("go {iterations}"))
     }
 

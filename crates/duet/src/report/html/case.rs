@@ -2,7 +2,7 @@
 
 use super::case_plots::plots;
 use super::svg::Svg;
-use crate::analysis::{CaseFigures, Comparison, RunResult, ValidBlock};
+use crate::analysis::{CaseFigures, Comparison, OverTime, RunResult, ValidBlock};
 use crate::plan::{Plan, PlannedCase};
 use crate::report::words;
 use crate::stats::Verdict;
@@ -105,6 +105,24 @@ fn figure_rows(figures: &CaseFigures) -> Vec<(String, Vec<String>)> {
             .iter()
             .map(|v| v.metrics.get(metric).map(|f| show(*f)));
         row(title.into(), of.collect());
+    }
+    let over_time: [(&str, fn(&OverTime) -> String); 3] = [
+        ("CPU over time: average", |of| {
+            words::cpu(of.average_cpu_percent)
+        }),
+        ("CPU over time: highest", |of| {
+            words::cpu(of.peak_cpu_percent)
+        }),
+        ("memory over time: average", |of| {
+            words::bytes(of.average_rss_bytes)
+        }),
+    ];
+    for (title, show) in over_time {
+        let of = figures.variants.iter();
+        row(
+            title.into(),
+            of.map(|v| v.over_time.as_ref().map(show)).collect(),
+        );
     }
     let phases: std::collections::BTreeSet<&String> = figures
         .variants

@@ -2,10 +2,9 @@
 
 use super::scale::Scale;
 use super::svg::{Anchor, Drawing, Svg, series, symbol};
-use crate::analysis::{Comparison, RunResult, ValidBlock, measured};
-use crate::journal::{KeptProcess, KeptTurn};
+use crate::analysis::{CaseFigures, Comparison, OverTime, RunResult, ValidBlock, measured};
+use crate::journal::KeptTurn;
 use crate::plan::{Plan, PlannedCase};
-use crate::process::Moment;
 use crate::report::words;
 
 /// All drawings of a case with their captions.
@@ -43,7 +42,8 @@ pub fn plots(
             svg,
         ));
     }
-    plots.extend(time_lines(plan, case, blocks));
+    let figures = result.cases.iter().find(|of| of.case == case.id);
+    plots.extend(time_lines(plan, case, blocks, figures));
     plots
 }
 
@@ -215,35 +215,28 @@ fn distributions(plan: &Plan, case: &PlannedCase, blocks: &[ValidBlock]) -> Opti
 }
 
 /// CPU and memory over the time of one block; where a process could not be watched, CPU turn by turn.
-fn time_lines(plan: &Plan, case: &PlannedCase, blocks: &[ValidBlock]) -> Vec<(String, Svg)> {
-    let Some(block) = blocks.get(blocks.len() / 2) else {
-        return Vec::new();
-    };
+fn time_lines(
+    plan: &Plan,
+    case: &PlannedCase,
+    blocks: &[ValidBlock],
+    figures: Option<&CaseFigures>,
+) -> Vec<(String, Svg)> {
     let percent = |figure: f64| format!("{figure:.0} %");
-    let number = block.number;
-    let is_watched = |process: &&KeptProcess| process.timeline.len() > 1;
-    if !block.processes.iter().all(|process| is_watched(process)) {
-        let curves: Vec<Vec<(f64, f64)>> = block
-            .processes
-            .iter()
-            .map(|process| cpu_of_turns(measured(case, process)))
-            .collect();
-        let caption = format!(
-            "CPU over the turns of block {number}; 100 % is one core, time is that of the process's own turns"
-        );
-        let cpu = over_time(plan, "CPU over the turns", &curves, &percent);
-        return cpu.map(|svg| (caption, svg)).into_iter().collect();
-    }
-    let curves = |of: fn(&[Moment]) -> Vec<(f64, f64)>| -> Vec<Vec<(f64, f64)>> {
-        block.processes.iter().map(|p| of(&p.timeline)).collect()
+    let variants = figures.iter().flat_map(|figures| &figures.variants);
+    let lines: Option<Vec<&OverTime>> = variants.map(|of| of.over_time.as_ref()).collect();
+    let Some((lines, number)) = lines.and_then(|l| l.first().map(|f| f.block).map(|n| (l, n)))
+    else {
+        return cpu_turn_by_turn(plan, case, blocks).into_iter().collect();
     };
-    let cpu = over_time(plan, "CPU over time", &curves(cpu_of_samples), &percent);
-    let memory = curves(|samples| {
-        let figures = samples
-            .iter()
-            .map(|s| (s.ran_ns as f64, s.rss_bytes as f64));
-        figures.collect()
-    });
+    let cpu: Vec<_> = lines.iter().map(|line| steps(line)).collect();
+    let memory: Vec<Vec<(f64, f64)>> = lines
+        .iter()
+        .map(|line| {
+            let bytes = line.rss_bytes.iter().map(|bytes| *bytes as f64);
+            line.ran_ns.iter().map(|ns| *ns as f64).zip(bytes).collect()
+        })
+        .collect();
+    let cpu = over_time(plan, "CPU over time", &cpu, &percent);
     let memory = over_time(plan, "Memory over time", &memory, &words::bytes);
     [
         (
@@ -263,18 +256,38 @@ fn time_lines(plan: &Plan, case: &PlannedCase, blocks: &[ValidBlock]) -> Vec<(St
     .collect()
 }
 
-/// CPU use between each two samples, as a step of the curve.
-fn cpu_of_samples(samples: &[Moment]) -> Vec<(f64, f64)> {
-    samples
-        .windows(2)
-        .filter(|pair| pair[1].ran_ns > pair[0].ran_ns)
-        .flat_map(|pair| {
-            let (from, to) = (pair[0].ran_ns as f64, pair[1].ran_ns as f64);
-            let cpu = pair[1].cpu_ns.saturating_sub(pair[0].cpu_ns) as f64;
-            let percent = cpu / (to - from) * 100.0;
-            [(from, percent), (to, percent)]
+/// The CPU use of each interval from its beginning to its end.
+fn steps(line: &OverTime) -> Vec<(f64, f64)> {
+    let mut from = 0.0;
+    line.ran_ns
+        .iter()
+        .zip(&line.cpu_percent)
+        .flat_map(|(to, percent)| {
+            let step = [(from, *percent), (*to as f64, *percent)];
+            from = *to as f64;
+            step
         })
         .collect()
+}
+
+fn cpu_turn_by_turn(
+    plan: &Plan,
+    case: &PlannedCase,
+    blocks: &[ValidBlock],
+) -> Option<(String, Svg)> {
+    let block = blocks.get(blocks.len() / 2)?;
+    let curves: Vec<Vec<(f64, f64)>> = block
+        .processes
+        .iter()
+        .map(|process| cpu_of_turns(measured(case, process)))
+        .collect();
+    let caption = format!(
+        "CPU over the turns of block {}; 100 % is one core, time is that of the process's own turns",
+        block.number
+    );
+    let percent = |figure: f64| format!("{figure:.0} %");
+    let cpu = over_time(plan, "CPU over the turns", &curves, &percent)?;
+    Some((caption, cpu))
 }
 
 /// CPU use of each turn over the time that passed in turns, without those of the others in between.
@@ -292,7 +305,7 @@ fn cpu_of_turns(turns: &[KeptTurn]) -> Vec<(f64, f64)> {
 }
 
 /// The most points of a curve: more are not seen.
-const MOST_POINTS: usize = 60;
+const MOST_POINTS: usize = 120;
 
 fn over_time(
     plan: &Plan,
