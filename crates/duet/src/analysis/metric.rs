@@ -55,6 +55,9 @@ impl Metric {
     }
 }
 
+/// So many turns in slices have a median that one bad turn does not move.
+const TURNS_FOR_A_MEDIAN: usize = 5;
+
 /// The turns that count.
 pub(crate) fn measured<'a>(case: &PlannedCase, process: &'a KeptProcess) -> &'a [KeptTurn] {
     process.turns.get(case.warmup_turns..).unwrap_or_default()
@@ -101,8 +104,7 @@ pub(crate) fn cpu_ns_per_iteration(case: &PlannedCase, process: &KeptProcess) ->
 /// The block's log-ratio of a metric; `None` where either side is zero or was not read.
 ///
 /// Times in lock-step: the median of the turn-by-turn log-ratios, because turns of the same number ran
-/// next to each other; in slices: the log-ratio of the sums, because there are few turns and each is
-/// interleaved in itself. Times one after the other: the log-ratio of the medians. Counts: the log-ratio of the
+/// next to each other; in slices likewise, but of fewer than five turns the log-ratio of the sums. Times one after the other: the log-ratio of the medians. Counts: the log-ratio of the
 /// sums, because most turns have none. Peak memory: one figure a process.
 pub(super) fn block_log_ratio(
     case: &PlannedCase,
@@ -137,6 +139,9 @@ pub(super) fn block_log_ratio(
     match metric {
         Metric::Wall | Metric::Cpu => match case.interleave {
             Interleave::Lockstep | Interleave::Concurrent => turn_by_turn(),
+            Interleave::Sliced if measured(case, reference).len() >= TURNS_FOR_A_MEDIAN => {
+                turn_by_turn()
+            }
             Interleave::Sliced => of_sums(),
             Interleave::Sequential => of_medians(),
         },
