@@ -20,7 +20,11 @@ use crate::process::{Failure, Process};
 use crate::schedule::{balanced_orders, generator};
 use crate::slices::Slices;
 use crate::stats;
-use crate::turns::{Interleave, Turns, slice_ns};
+use crate::turns::{Interleave, Turns};
+
+/// The turns and the slices by which the cost of slices is measured.
+const SLICED_COST_SECONDS: f64 = 0.25;
+const SLICED_COST_NS: u64 = 20_000_000;
 
 /// A case of a program that is put on trial.
 #[derive(Debug, Clone)]
@@ -129,24 +133,26 @@ impl Trial {
         let timeout = Duration::from_secs(self.timeout_seconds);
         let mut process = Process::start(command, timeout, interrupted).map_err(words)?;
         process.wait_until_ready().map_err(words)?;
-        process.turn(case.iterations_per_turn).map_err(words)?;
+        // A dozen slices in a turn, however short the case's own turns are.
+        let seconds = found.iteration_seconds.max(1e-9);
+        let iterations = (SLICED_COST_SECONDS / seconds).round().max(1.0) as u64;
+        process.turn(iterations).map_err(words)?;
         process.stop().map_err(words)?;
-        let slice = slice_ns(case.iterations_per_turn as f64 * case.calibrated_seconds);
         let mut alone = [process];
         let mut rng = generator(self.seed.into(), &["cost of slices"]);
-        let mut seconds = Vec::new();
+        let mut log_ratios = Vec::new();
         for order in balanced_orders(&mut rng, 2, pairs) {
             let mut pair = [0.0; 2];
             for way in order {
                 // A slice that never ends is a turn at one stretch.
-                let length = if way == 0 { u64::MAX } else { slice };
-                let turn = turn_in_slices(&mut alone, case.iterations_per_turn, length, &mut rng);
+                let length = if way == 0 { u64::MAX } else { SLICED_COST_NS };
+                let turn = turn_in_slices(&mut alone, iterations, length, &mut rng);
                 let (_, turns) = turn.map_err(|(_, failure)| words(failure))?;
                 pair[way] = turns.iter().map(crate::process::Turn::seconds).sum();
             }
-            seconds.push((pair[1] / pair[0]).ln());
+            log_ratios.push((pair[1] / pair[0]).ln());
         }
-        Ok(seconds)
+        Ok(log_ratios)
     }
 
     fn try_out(&self, interrupted: &AtomicBool) -> Result<TryOut, String> {

@@ -5,6 +5,7 @@
 
 mod kept;
 mod line;
+mod pieces;
 mod read;
 mod shortcut;
 mod validity;

@@ -5,31 +5,18 @@
 //! after the last whole block are what a kill or a full disk leaves; they do not count. Anything else is an
 //! error with the number of the line.
 //!
-//! A long journal is parsed by all processors, a piece at a time; what its lines say of each other is looked at in
-//! their order, by one.
+//! What the lines say of each other is looked at in their order, whoever parsed them (`pieces.rs`).
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
 use super::BlockEntry;
 use super::kept::{self, KeptBlock, KeptProcess, Shared};
 use super::line::{Line, ProcessLine, Reader};
+use super::pieces::{Parsed, Pieces, in_parallel, parse};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-
-/// The size of the pieces that a journal is read in; a piece ends with a line. It stays in a processor's own cache.
-const PIECE: usize = 1 << 18;
-
-/// Threads that parse, at most: what follows is one thread's work and takes a part of the time.
-const MOST_THREADS: usize = 8;
-
-/// Pieces that a thread has to itself at most, parsed or not, so that they do not pile up.
-const PIECES_PER_THREAD: usize = 4;
 
 /// What a journal holds.
 #[derive(Debug, Default)]
@@ -63,11 +50,7 @@ pub fn read_planned(path: &Path, plan: &Plan) -> Result<Read> {
 }
 
 fn read_with(path: &Path, plan: Option<&Plan>) -> Result<Read> {
-    let mut pieces = Pieces {
-        file: File::open(path).map_err(Error::io("open", path))?,
-        path,
-        rest: Vec::new(),
-    };
+    let mut pieces = Pieces::open(path)?;
     let mut collected = Collected::new(plan);
     let mut take = |parsed: Vec<Parsed>| {
         for line in parsed {
@@ -89,113 +72,9 @@ fn read_with(path: &Path, plan: Option<&Plan>) -> Result<Read> {
             in_parallel(first.chain(rest), &mut take)?;
         }
     }
-    collected.read.torn = !pieces.rest.is_empty();
+    collected.read.torn = pieces.is_torn();
     collected.read.unfinished = collected.open.len();
     Ok(collected.read)
-}
-
-/// The pieces of a file that end with a line.
-struct Pieces<'a> {
-    file: File,
-    path: &'a Path,
-    /// What follows the last line so far.
-    rest: Vec<u8>,
-}
-
-impl Pieces<'_> {
-    fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        let mut piece = Vec::with_capacity(self.rest.len() + PIECE);
-        piece.append(&mut self.rest);
-        loop {
-            let looked_at = piece.len();
-            let read = (&self.file).take(PIECE as u64).read_to_end(&mut piece);
-            let read = read.map_err(Error::io("read", self.path))?;
-            let end = piece[looked_at..].iter().rposition(|byte| *byte == b'\n');
-            match end {
-                Some(end) => {
-                    self.rest = piece.split_off(looked_at + end + 1);
-                    return Ok(Some(piece));
-                }
-                None if read == 0 => {
-                    // Without its newline a line was not written whole, even if it happens to parse.
-                    self.rest = piece;
-                    return Ok(None);
-                }
-                None => {}
-            }
-        }
-    }
-}
-
-/// A line with its length, or why it is none.
-type Parsed = (std::result::Result<Line, String>, usize);
-
-fn parse(piece: &[u8], reader: &mut Reader) -> Vec<Parsed> {
-    let not_an_entry =
-        |error: &dyn std::fmt::Display| format!("not an entry of a journal: {error}");
-    let mut read = |line: &str, length: usize| {
-        let parsed = reader.line(line.strip_suffix('\n').unwrap_or(line));
-        (parsed.map_err(|error| not_an_entry(&error)), length)
-    };
-    // To look at all of a piece at once is much faster than at each of its strings.
-    if let Ok(text) = std::str::from_utf8(piece) {
-        let lines = text.split_inclusive('\n');
-        return lines.map(|line| read(line, line.len())).collect();
-    }
-    let lines = piece.split_inclusive(|byte| *byte == b'\n');
-    lines
-        .map(|line| match std::str::from_utf8(line) {
-            Ok(words) => read(words, line.len()),
-            Err(error) => (Err(not_an_entry(&error)), line.len()),
-        })
-        .collect()
-}
-
-/// Parses pieces with all processors and gives the lines to `take` in their order.
-fn in_parallel(
-    mut pieces: impl Iterator<Item = Result<Vec<u8>>>,
-    take: &mut impl FnMut(Vec<Parsed>) -> Result<()>,
-) -> Result<()> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        // The pieces go round, so that their order is that in which the threads are asked.
-        let workers: Vec<(SyncSender<Vec<u8>>, Receiver<Vec<Parsed>>)> = (0..threads
-            .min(MOST_THREADS))
-            .map(|_| {
-                let (give, given) = sync_channel::<Vec<u8>>(PIECES_PER_THREAD);
-                let (answer, answers) = sync_channel(PIECES_PER_THREAD);
-                scope.spawn(move || {
-                    let mut reader = Reader::default();
-                    for piece in given {
-                        // Nobody waits for an answer any more where a line before was refused.
-                        if answer.send(parse(&piece, &mut reader)).is_err() {
-                            break;
-                        }
-                    }
-                });
-                (give, answers)
-            })
-            .collect();
-        let most = workers.len() * PIECES_PER_THREAD;
-        let (mut given, mut taken) = (0, 0);
-        loop {
-            let piece = pieces.next().transpose()?;
-            let is_last = piece.is_none();
-            if let Some(piece) = piece {
-                let sent = workers[given % workers.len()].0.send(piece);
-                sent.expect("a worker listens until its sender is gone");
-                given += 1;
-            }
-            while taken < given && (is_last || given - taken >= most) {
-                let answer = workers[taken % workers.len()].1.recv();
-                take(answer.expect("a worker answers every piece"))?;
-                taken += 1;
-            }
-            if is_last {
-                return Ok(());
-            }
-        }
-    })
 }
 
 /// What tells the blocks of a journal apart.
@@ -218,6 +97,9 @@ impl std::fmt::Display for Key {
     }
 }
 
+/// Lines by whether they are of the pilot, block and attempt.
+type Ended = BTreeMap<(bool, usize, usize), usize>;
+
 /// The lines so far.
 struct Collected<'a> {
     plan: Option<&'a Plan>,
@@ -229,7 +111,7 @@ struct Collected<'a> {
     /// Why one of them cannot have run so.
     fault: Option<String>,
     /// The line on which each whole block ended, by case.
-    ended: BTreeMap<Arc<str>, BTreeMap<(bool, usize, usize), usize>>,
+    ended: BTreeMap<Arc<str>, Ended>,
     /// Lines and bytes.
     lines: usize,
     bytes: u64,
@@ -309,7 +191,9 @@ impl<'a> Collected<'a> {
             None => self.impossible(),
             Some(_) => None,
         };
-        let processes = std::mem::take(&mut self.open).into_boxed_slice();
+        // The next block has as many: a list of that length need not be cut.
+        let next = Vec::with_capacity(self.open.len());
+        let processes = std::mem::replace(&mut self.open, next).into_boxed_slice();
         let mut block = kept::block(end, processes, &mut self.shared);
         block.dropped = block.dropped.or(impossible.map(String::into_boxed_str));
         match key.pilot {

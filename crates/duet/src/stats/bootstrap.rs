@@ -195,7 +195,7 @@ mod tests {
             let mut direct = Vec::new();
             for _ in 0..20_000 {
                 let mut values = Vec::new();
-                resample(&[case.clone()], &[0], &mut rng, &mut values);
+                resample(std::slice::from_ref(&case), &[0], &mut rng, &mut values);
                 whole.extend(median(&values));
                 direct.extend(resampled_median(&case, &mut rng));
             }

@@ -81,6 +81,18 @@ pub fn case_view(
 type FigureLine = (&'static str, &'static str, fn(f64) -> String);
 
 fn figure_rows(figures: &CaseFigures) -> Vec<(String, Vec<String>)> {
+    type OverTimeLine = (&'static str, fn(&OverTime) -> String);
+    const OVER_TIME: [OverTimeLine; 3] = [
+        ("CPU over time: average", |of| {
+            words::cpu(of.average_cpu_percent)
+        }),
+        ("CPU over time: highest", |of| {
+            words::cpu(of.peak_cpu_percent)
+        }),
+        ("memory over time: average", |of| {
+            words::bytes(of.average_rss_bytes)
+        }),
+    ];
     const METRICS: [FigureLine; 7] = [
         ("wall time", "wall_ns", words::time),
         ("CPU time", "cpu_ns", words::time),
@@ -106,18 +118,7 @@ fn figure_rows(figures: &CaseFigures) -> Vec<(String, Vec<String>)> {
             .map(|v| v.metrics.get(metric).map(|f| show(*f)));
         row(title.into(), of.collect());
     }
-    let over_time: [(&str, fn(&OverTime) -> String); 3] = [
-        ("CPU over time: average", |of| {
-            words::cpu(of.average_cpu_percent)
-        }),
-        ("CPU over time: highest", |of| {
-            words::cpu(of.peak_cpu_percent)
-        }),
-        ("memory over time: average", |of| {
-            words::bytes(of.average_rss_bytes)
-        }),
-    ];
-    for (title, show) in over_time {
+    for (title, show) in OVER_TIME {
         let of = figures.variants.iter();
         row(
             title.into(),
