@@ -1,4 +1,5 @@
-//! How long a journal takes to be read and analysed, and how much memory.
+//! How long a journal takes to be read and analysed, and how much memory: a million turns, and a million
+//! observations, which is what one process reports.
 //!
 //! Not a criterion bench: the peak of the memory is asked for as well, and that belongs to a process. So each
 //! journal is read by a process of its own, five times.
@@ -20,7 +21,7 @@ use std::time::Instant;
 use duet::analysis::analyse;
 use duet::journal::{BlockEntry, Entry, Journal, ProcessEntry, Storage, read_planned};
 use duet::plan::Plan;
-use duet::process::Turn;
+use duet::process::{TimeLine, Turn};
 use probe::{Counters, Identity, Observation, Phase};
 
 /// What a million observations may take.
@@ -28,8 +29,13 @@ const SECONDS: f64 = 2.0;
 /// And how much memory, in bytes.
 const BYTES: u64 = 500_000_000;
 
-/// Processes, and turns of each: a million turns in all.
-const SHAPES: [(usize, usize); 3] = [(2_500, 400), (5_000, 200), (50_000, 20)];
+/// Processes, turns of each, and cases that they are spread over: a million turns, or a million processes.
+const SHAPES: [(usize, usize, usize); 4] = [
+    (2_500, 400, 10),
+    (5_000, 200, 10),
+    (50_000, 20, 10),
+    (1_000_000, 2, 50),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().collect();
@@ -40,15 +46,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let is_test = args.iter().any(|arg| arg == "--test");
     let (shapes, times) = match is_test {
-        true => (vec![(20, 5)], 1),
+        true => (vec![(20, 5, 2)], 1),
         false => (SHAPES.to_vec(), 5),
     };
     let mut is_too_much = false;
-    for (processes, turns) in shapes {
+    for (processes, turns, cases) in shapes {
         let folder = tempfile::tempdir()?;
-        let bytes = write(folder.path(), processes, turns)?;
+        let bytes = write(folder.path(), processes, turns, cases)?;
         println!(
-            "{processes} processes of {turns} turns, {:.0} MB of journal:",
+            "{processes} processes of {turns} turns over {cases} cases, {:.0} MB of journal:",
             bytes as f64 / 1e6
         );
         let mut fastest = f64::INFINITY;
@@ -82,7 +88,7 @@ fn read_once(folder: &Path) -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let read = read_planned(&folder.join("journal.jsonl"), &plan)?;
     let reading = started.elapsed().as_secs_f64();
-    let result = analyse(&plan, &read.entries);
+    let result = analyse(&plan, &read.blocks);
     let seconds = started.elapsed().as_secs_f64();
     if result.comparisons.len() != plan.cases.len() || !result.dropped.is_empty() {
         return Err("not every block was analysed".into());
@@ -112,10 +118,15 @@ impl Storage for Buffered {
     }
 }
 
-/// Writes a plan and its journal: ten cases, two variants.
-fn write(folder: &Path, processes: usize, turns: usize) -> Result<u64, Box<dyn Error>> {
+/// Writes a plan and its journal, of two variants.
+fn write(
+    folder: &Path,
+    processes: usize,
+    turns: usize,
+    cases: usize,
+) -> Result<u64, Box<dyn Error>> {
     let identity = Identity::of_this_process("system");
-    let cases: Vec<String> = (0..10)
+    let cases: Vec<String> = (0..cases)
         .map(|number| format!("bench/read/{number}"))
         .collect();
     let blocks = processes / 2 / cases.len();
@@ -183,6 +194,11 @@ fn write(folder: &Path, processes: usize, turns: usize) -> Result<u64, Box<dyn E
                     start_position,
                     turns: process,
                     slices: None,
+                    timeline: Some(TimeLine {
+                        ran_ns: vec![0, 8_000_000],
+                        cpu_ns: vec![0, 7_900_000],
+                        rss_bytes: vec![90_000_000, 99_000_000],
+                    }),
                     observation: Some(observation),
                     error: None,
                 })));

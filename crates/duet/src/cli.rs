@@ -309,7 +309,7 @@ fn report_again(args: ReportArgs) -> Result<u8> {
             machine,
             journal,
         } = &loaded;
-        report::write(plan, machine, &journal.entries, &result, &results)?;
+        report::write(plan, machine, &journal.blocks, &result, &results)?;
         return show(plan, &result, &results, args.json);
     }
     let mut members = Vec::new();
@@ -362,7 +362,7 @@ fn analyse_again(results: &Results) -> Result<(Loaded, RunResult)> {
              leaves it); what follows its last whole block is left out.",
         );
     }
-    let result = analyse(&loaded.plan, &journal.entries);
+    let result = analyse(&loaded.plan, &journal.blocks);
     Ok((loaded, result))
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::block::{Block, Outcome};
 use crate::error::{Error, Result};
-use crate::journal::{BlockEntry, Entry};
+use crate::journal::{self, BlockEntry, Entry, KeptBlock};
 use crate::plan::{Plan, PlannedCase};
 use crate::progress::{Progress, so_far};
 use crate::run::now;
@@ -32,19 +32,19 @@ pub enum Purpose<'a> {
     Verdict(&'a Path),
 }
 
-/// Runs the blocks of the plan that `entries` do not have yet. Each attempt at one is given to `keep` and
-/// added to `entries`.
+/// Runs the blocks of the plan that `blocks` do not have yet. Each attempt at one is given to `write` and
+/// added to `blocks`.
 ///
 /// # Errors
-/// The user's interrupt, or those of `keep`.
+/// The user's interrupt, or those of `write`.
 pub fn measure(
     plan: &Plan,
     purpose: Purpose,
     stage: &mut Stage,
-    entries: &mut Vec<Entry>,
-    mut keep: impl FnMut(&[Entry]) -> Result<()>,
+    blocks: &mut Vec<KeptBlock>,
+    mut write: impl FnMut(&[Entry]) -> Result<()>,
 ) -> Result<()> {
-    let mut done = Done::of(entries);
+    let mut done = Done::of(blocks);
     let steps: Vec<(usize, usize)> = plan
         .sequence()
         .into_iter()
@@ -73,17 +73,17 @@ pub fn measure(
         let before = done.lost(&case.id);
         if before.to_its_processes < LOST_BLOCKS_ALLOWED && before.disturbed < disturbed_allowed {
             let first = done.next_attempt(&case.id, *block).unwrap_or(0);
-            let written = run_block(plan, case, *block, first, stage, |entries| {
-                keep(entries)?;
+            let ended = run_block(plan, case, *block, first, stage, |entries| {
+                write(entries)?;
                 report_drops(entries, &progress);
                 Ok(())
             })?;
-            let Some(written) = written else {
+            let Some(ended) = ended else {
                 return Err(interruption(purpose, number, steps.len()));
             };
-            done.add(&written);
-            entries.extend(written);
-            progress.show(|| so_far(plan, case, entries));
+            done.add(&ended);
+            blocks.extend(ended);
+            progress.show(|| so_far(plan, case, blocks));
             let lost = done.lost(&case.id);
             if lost.disturbed == disturbed_allowed && lost != before {
                 progress.say(format_args!(
@@ -108,19 +108,19 @@ pub fn measure(
 }
 
 /// Runs a block, and once more if it must be dropped; `first` is the first attempt that is left. Each attempt is
-/// given to `keep` when it ends. `None` if the user interrupts it.
+/// given to `write` when it ends. `None` if the user interrupts it.
 ///
 /// # Errors
-/// Those of `keep`.
+/// Those of `write`.
 fn run_block(
     plan: &Plan,
     case: &PlannedCase,
     number: usize,
     first: usize,
     stage: &mut Stage,
-    mut keep: impl FnMut(&[Entry]) -> Result<()>,
-) -> Result<Option<Vec<Entry>>> {
-    let mut written = Vec::new();
+    mut write: impl FnMut(&[Entry]) -> Result<()>,
+) -> Result<Option<Vec<KeptBlock>>> {
+    let mut ended = Vec::new();
     for attempt in first..ATTEMPTS {
         let outcome = match stage.environment(&case.needs) {
             Ok(environment) => Block {
@@ -152,13 +152,13 @@ fn run_block(
             disturbed: outcome.disturbed,
             dropped: outcome.dropped,
         }));
-        keep(&entries)?;
-        written.extend(entries);
+        write(&entries)?;
+        ended.extend(journal::keep(&entries));
         if valid {
             break;
         }
     }
-    Ok(Some(written))
+    Ok(Some(ended))
 }
 
 /// Says which blocks of `entries` are dropped and why.
@@ -217,6 +217,8 @@ fn interruption(purpose: Purpose, done: usize, total: usize) -> Error {
 #[derive(Debug, Default)]
 struct Done {
     blocks: BTreeMap<(String, usize), Attempts>,
+    /// Those that are lost for good, by case.
+    lost: BTreeMap<String, Lost>,
 }
 
 /// The attempts at a block.
@@ -237,23 +239,24 @@ struct Lost {
 }
 
 impl Done {
-    fn of(entries: &[Entry]) -> Self {
+    fn of(blocks: &[KeptBlock]) -> Self {
         let mut done = Self::default();
-        done.add(entries);
+        done.add(blocks);
         done
     }
 
-    fn add(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            if let Entry::Block(end) = entry {
-                let key = (end.case.clone(), end.block);
-                let attempts = self.blocks.entry(key).or_default();
-                if attempts.count <= end.attempt {
-                    attempts.count = end.attempt + 1;
-                    attempts.disturbed = end.disturbed;
-                }
-                attempts.valid |= end.dropped.is_none();
+    fn add(&mut self, blocks: &[KeptBlock]) {
+        for ended in blocks {
+            let key = (ended.case.to_string(), ended.block);
+            let attempts = self.blocks.entry(key).or_default();
+            let lost = self.lost.entry(ended.case.to_string()).or_default();
+            lost.count(attempts, -1);
+            if attempts.count <= ended.attempt {
+                attempts.count = ended.attempt + 1;
+                attempts.disturbed = ended.disturbed;
             }
+            attempts.valid |= ended.dropped.is_none();
+            lost.count(attempts, 1);
         }
     }
 
@@ -267,16 +270,21 @@ impl Done {
 
     /// Blocks of a case that are lost for good.
     fn lost(&self, case: &str) -> Lost {
-        let mut lost = Lost::default();
-        for ((other, _), attempts) in &self.blocks {
-            if other == case && !attempts.valid && attempts.count >= ATTEMPTS {
-                match attempts.disturbed {
-                    true => lost.disturbed += 1,
-                    false => lost.to_its_processes += 1,
-                }
-            }
+        self.lost.get(case).copied().unwrap_or_default()
+    }
+}
+
+impl Lost {
+    /// Counts a block if it is lost, or takes it back.
+    fn count(&mut self, attempts: &Attempts, by: isize) {
+        if attempts.valid || attempts.count < ATTEMPTS {
+            return;
         }
-        lost
+        let place = match attempts.disturbed {
+            true => &mut self.disturbed,
+            false => &mut self.to_its_processes,
+        };
+        *place = place.saturating_add_signed(by);
     }
 }
 
@@ -284,16 +292,16 @@ impl Done {
 mod tests {
     use super::*;
 
-    fn end(block: usize, attempt: usize, dropped: bool) -> Entry {
-        Entry::Block(BlockEntry {
+    fn end(block: usize, attempt: usize, dropped: bool) -> KeptBlock {
+        KeptBlock {
             case: "a/b/c".into(),
             block,
             attempt,
-            ended: String::new(),
+            processes: Box::default(),
             conditions: None,
             disturbed: block == 4,
             dropped: dropped.then(|| "load".into()),
-        })
+        }
     }
 
     #[test]

@@ -85,11 +85,11 @@ pub fn plan_blocks(
         blocks: PILOT_BLOCKS.max(plan.builds),
         ..plan.clone()
     };
-    let mut entries = Vec::new();
-    measure(&trial, Purpose::Pilot, stage, &mut entries, |block| {
+    let mut blocks = Vec::new();
+    measure(&trial, Purpose::Pilot, stage, &mut blocks, |block| {
         journal.append_pilot(block)
     })?;
-    let result = analyse_for_verdicts(&trial, &entries);
+    let result = analyse_for_verdicts(&trial, &blocks);
     let alpha = level(plan.comparisons());
     let mut cases = Vec::new();
     for mut case in std::mem::take(&mut plan.cases) {

@@ -7,9 +7,9 @@ use probe::Identity;
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Gates;
-use crate::config::{Fixture, Variant};
+use crate::config::{Fixture, MOST_BLOCKS, Variant};
 use crate::pilot::Pilot;
-use crate::schedule::{balanced_orders, generator};
+use crate::schedule::{balanced_order, balanced_orders, generator};
 pub use crate::turns::{Interleave, Turns};
 
 /// The version of `plan.toml`.
@@ -191,6 +191,10 @@ impl Plan {
         if self.blocks == 0 || self.cases.iter().any(|case| case.blocks == Some(0)) {
             return Err("a plan has at least 1 block a case".into());
         }
+        let most = self.cases.iter().filter_map(|case| case.blocks).max();
+        if most.unwrap_or(0).max(self.blocks) > MOST_BLOCKS {
+            return Err(format!("a plan has at most {MOST_BLOCKS} blocks a case"));
+        }
         if !(self.margin > 0.0 && self.margin < 1.0) {
             return Err(format!("margin = {} must lie between 0 and 1", self.margin));
         }
@@ -230,8 +234,12 @@ impl Plan {
 
     /// The order in which the variants of a case are started in a block.
     pub fn start_order(&self, case: &str, block: usize) -> Vec<usize> {
-        let mut rng = generator(self.seed.into(), &["start", case]);
-        balanced_orders(&mut rng, self.variants.len(), block + 1).remove(block)
+        balanced_order(
+            self.seed.into(),
+            &["start", case],
+            self.variants.len(),
+            block,
+        )
     }
 
     /// The orders of the turns in a block: one a turn, warm-up included.

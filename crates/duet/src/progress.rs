@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::analysis::analyse_for_verdicts;
-use crate::journal::Entry;
+use crate::journal::KeptBlock;
 use crate::plan::{Plan, PlannedCase};
 use crate::report::words::percent;
 use crate::terminal::{duration, is_quiet, is_watched, say};
@@ -107,18 +107,13 @@ impl Progress {
 }
 
 /// How a case stands in the middle of a run: the ratio of each variant so far.
-pub fn so_far(plan: &Plan, case: &PlannedCase, entries: &[Entry]) -> String {
-    let is_of_case = |entry: &&Entry| match entry {
-        Entry::Process(process) => process.case == case.id,
-        Entry::Block(block) => block.case == case.id,
-    };
-    let entries: Vec<Entry> = entries.iter().filter(is_of_case).cloned().collect();
+pub fn so_far(plan: &Plan, case: &PlannedCase, blocks: &[KeptBlock]) -> String {
     let plan = Plan {
         cases: vec![case.clone()],
         not_run: Vec::new(),
         ..plan.clone()
     };
-    let comparisons = analyse_for_verdicts(&plan, &entries).comparisons;
+    let comparisons = analyse_for_verdicts(&plan, blocks).comparisons;
     let ratios: Vec<String> = comparisons
         .iter()
         .map(|comparison| {

@@ -49,18 +49,18 @@ pub fn resume(folder: &Path) -> Result<(Plan, RunResult, Results)> {
         fixtures: BTreeMap::new(),
         interrupted: &interrupted,
     };
-    let mut entries = read.entries;
-    let before = entries.len();
+    let mut blocks = read.blocks;
+    let before = blocks.len();
     let purpose = Purpose::Verdict(&results.folder);
-    measure(&plan, purpose, &mut stage, &mut entries, |block| {
+    measure(&plan, purpose, &mut stage, &mut blocks, |block| {
         journal.append(block)
     })?;
     drop(stage);
-    if entries.len() == before {
+    if blocks.len() == before {
         say("Every block of the plan had been run; nothing is left to measure.");
     }
-    let result = analyse(&plan, &entries);
-    report::write(&plan, &machine, &entries, &result, &results)?;
+    let result = analyse(&plan, &blocks);
+    report::write(&plan, &machine, &blocks, &result, &results)?;
     Ok((plan, result, results))
 }
 

@@ -26,6 +26,16 @@ pub fn generator(seed: u64, purpose: &[&str]) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::from_seed(hash.finalize().into())
 }
 
+/// The order with this number, from 0, of a series of balanced orders. Each square of the series is drawn by itself,
+/// so that the ten-thousandth order takes as long as the first.
+pub fn balanced_order(seed: u64, purpose: &[&str], variants: usize, number: usize) -> Vec<usize> {
+    let rows = williams_square(variants).len();
+    let square = (number / rows).to_string();
+    let purpose: Vec<&str> = purpose.iter().copied().chain([square.as_str()]).collect();
+    let mut orders = balanced_orders(&mut generator(seed, &purpose), variants, rows);
+    orders.swap_remove(number % rows)
+}
+
 /// `count` orders of the variants 0..`variants`, balanced over each whole square.
 pub fn balanced_orders(
     rng: &mut Xoshiro256PlusPlus,
@@ -137,6 +147,29 @@ mod tests {
         assert_eq!(draw(1, &["a", "bc"]), draw(1, &["a", "bc"]));
         assert_ne!(draw(1, &["a", "bc"]), draw(2, &["a", "bc"]));
         assert_ne!(draw(1, &["a", "bc"]), draw(1, &["ab", "c"]));
+    }
+
+    #[test]
+    fn orders_one_by_one_are_balanced_over_each_square() {
+        for variants in 2..=8 {
+            let rows = williams_square(variants).len();
+            let order = |number| balanced_order(5, &["start", "a/b/c"], variants, number);
+            for square in [0, 1, 1000] {
+                for position in 0..variants {
+                    let of_square = (square * rows..(square + 1) * rows).map(order);
+                    let mut there: Vec<usize> = of_square.map(|order| order[position]).collect();
+                    there.sort_unstable();
+                    let expected: Vec<usize> = (0..rows).map(|row| row * variants / rows).collect();
+                    assert_eq!(there, expected, "{variants} variants, place {position}");
+                }
+            }
+            assert_eq!(order(7), order(7));
+        }
+        let firsts = (0..100).map(|pair| balanced_order(5, &["start"], 2, 2 * pair)[0]);
+        assert!(
+            (20..80).contains(&firsts.sum::<usize>()),
+            "the squares differ"
+        );
     }
 
     #[test]

@@ -37,6 +37,11 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// How long it lasted, nanoseconds.
+    pub fn length_ns(&self) -> u64 {
+        self.to_ns.saturating_sub(self.from_ns)
+    }
+
     fn within(&self, start_ns: u64, end_ns: u64) -> u64 {
         self.to_ns
             .min(end_ns)
@@ -58,13 +63,6 @@ impl Ledger {
         self.slices
             .iter()
             .filter(move |slice| slice.process == process)
-    }
-
-    /// Time for which a process was let run so far, nanoseconds.
-    pub fn running_ns(&self, process: usize) -> u64 {
-        self.of(process)
-            .map(|slice| slice.to_ns.saturating_sub(slice.from_ns))
-            .sum()
     }
 
     /// The time between `start_ns` and `end_ns` for which the process was let run, nanoseconds.
@@ -190,7 +188,6 @@ mod tests {
         assert_eq!(ledger.active_ns(0, 105, 135), Ok(7));
         assert_eq!(ledger.active_ns(0, 103, 104), Ok(1));
         assert_eq!(ledger.active_ns(1, 111, 132), Ok(20));
-        assert_eq!(ledger.running_ns(0), 20);
         assert_eq!(
             ledger.unattributed_ns(100, 143),
             3,

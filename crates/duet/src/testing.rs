@@ -77,6 +77,7 @@ pub fn entries(plan: &Plan) -> Vec<Entry> {
                     start_position: index,
                     turns: (0..case.warmup_turns + case.turns).map(turn).collect(),
                     slices: None,
+                    timeline: None,
                     observation: Some(Observation::new(case.id.clone(), variant.identity.clone())),
                     error: None,
                 })));

@@ -12,14 +12,19 @@ use crate::block::{Block, paced_command, turn_in_slices};
 use crate::calibrate::{TryOut, try_out};
 use crate::conditions::Gates;
 use crate::config::Variant;
+use crate::disturbance::Disturbance;
 use crate::fixture::Environment;
-use crate::journal::{BlockEntry, Entry};
+use crate::journal::{BlockEntry, Entry, KeptBlock, keep};
 use crate::plan::{PLAN_SCHEMA, Plan, PlannedCase, PlannedVariant, Surroundings};
 use crate::process::{Failure, Process};
 use crate::schedule::{balanced_orders, generator};
 use crate::slices::Slices;
 use crate::stats;
-use crate::turns::{Interleave, Turns, slice_ns};
+use crate::turns::{Interleave, Turns};
+
+/// The turns and the slices by which the cost of slices is measured.
+const SLICED_COST_SECONDS: f64 = 0.25;
+const SLICED_COST_NS: u64 = 20_000_000;
 
 /// A case of a program that is put on trial.
 #[derive(Debug, Clone)]
@@ -34,6 +39,8 @@ pub struct Trial {
     pub seed: u32,
     /// Seconds without an answer after which a process is taken for hung.
     pub timeout_seconds: u64,
+    /// Whether the trial brings a disturbance of its own, from the same seed.
+    pub disturbed: bool,
 }
 
 /// What one way gave.
@@ -65,8 +72,9 @@ impl Trial {
         interrupted: &AtomicBool,
     ) -> Result<Vec<Found>, String> {
         let found = self.try_out(interrupted)?;
+        let _disturbance = self.disturbed.then(|| Disturbance::start(self.seed.into()));
         let plans: Vec<Plan> = ways.iter().map(|way| self.plan(&found, *way, 2)).collect();
-        let mut entries: Vec<Vec<Entry>> = vec![Vec::new(); ways.len()];
+        let mut done: Vec<Vec<KeptBlock>> = vec![Vec::new(); ways.len()];
         let mut seconds = vec![0.0; ways.len()];
         let environment = Environment::new();
         let orders = balanced_orders(
@@ -87,9 +95,7 @@ impl Trial {
                 let started = Instant::now();
                 let outcome = block.run().ok_or("interrupted")?;
                 seconds[way] += started.elapsed().as_secs_f64();
-                let processes = outcome.processes.into_iter();
-                entries[way].extend(processes.map(|entry| Entry::Process(Box::new(entry))));
-                entries[way].push(Entry::Block(BlockEntry {
+                let end = Entry::Block(BlockEntry {
                     case: found.case.clone(),
                     block: number,
                     attempt: 0,
@@ -97,12 +103,15 @@ impl Trial {
                     conditions: outcome.conditions,
                     disturbed: outcome.disturbed,
                     dropped: outcome.dropped,
-                }));
+                });
+                let processes = outcome.processes.into_iter().map(Box::new);
+                let entries: Vec<Entry> = processes.map(Entry::Process).chain([end]).collect();
+                done[way].extend(keep(&entries));
             }
         }
-        let found = plans.iter().zip(entries).zip(seconds);
+        let found = plans.iter().zip(done).zip(seconds);
         Ok(found
-            .map(|((plan, entries), seconds)| summarise(plan, &entries, seconds / blocks as f64))
+            .map(|((plan, done), seconds)| summarise(plan, &done, seconds / blocks as f64))
             .collect())
     }
 
@@ -124,24 +133,26 @@ impl Trial {
         let timeout = Duration::from_secs(self.timeout_seconds);
         let mut process = Process::start(command, timeout, interrupted).map_err(words)?;
         process.wait_until_ready().map_err(words)?;
-        process.turn(case.iterations_per_turn).map_err(words)?;
+        // A dozen slices in a turn, however short the case's own turns are.
+        let seconds = found.iteration_seconds.max(1e-9);
+        let iterations = (SLICED_COST_SECONDS / seconds).round().max(1.0) as u64;
+        process.turn(iterations).map_err(words)?;
         process.stop().map_err(words)?;
-        let slice = slice_ns(case.iterations_per_turn as f64 * case.calibrated_seconds);
         let mut alone = [process];
         let mut rng = generator(self.seed.into(), &["cost of slices"]);
-        let mut seconds = Vec::new();
+        let mut log_ratios = Vec::new();
         for order in balanced_orders(&mut rng, 2, pairs) {
             let mut pair = [0.0; 2];
             for way in order {
                 // A slice that never ends is a turn at one stretch.
-                let length = if way == 0 { u64::MAX } else { slice };
-                let turn = turn_in_slices(&mut alone, case.iterations_per_turn, length, &mut rng);
+                let length = if way == 0 { u64::MAX } else { SLICED_COST_NS };
+                let turn = turn_in_slices(&mut alone, iterations, length, &mut rng);
                 let (_, turns) = turn.map_err(|(_, failure)| words(failure))?;
                 pair[way] = turns.iter().map(crate::process::Turn::seconds).sum();
             }
-            seconds.push((pair[1] / pair[0]).ln());
+            log_ratios.push((pair[1] / pair[0]).ln());
         }
-        Ok(seconds)
+        Ok(log_ratios)
     }
 
     fn try_out(&self, interrupted: &AtomicBool) -> Result<TryOut, String> {
@@ -205,26 +216,21 @@ fn words(failure: Failure) -> String {
     }
 }
 
-fn summarise(plan: &Plan, entries: &[Entry], block_seconds: f64) -> Found {
-    let result = analyse_for_verdicts(plan, entries);
+fn summarise(plan: &Plan, blocks: &[KeptBlock], block_seconds: f64) -> Found {
+    let result = analyse_for_verdicts(plan, blocks);
     let log_ratios = result
         .comparisons
         .into_iter()
         .flat_map(|comparison| comparison.wall.log_ratios)
         .collect::<Vec<f64>>();
-    let slices = entries.iter().filter_map(|entry| match entry {
-        Entry::Process(process) => process.slices,
-        Entry::Block(_) => None,
-    });
-    let dropped = entries.iter().filter_map(|entry| match entry {
-        Entry::Block(block) => block.dropped.clone(),
-        Entry::Process(_) => None,
-    });
+    let processes = blocks.iter().flat_map(|block| &block.processes);
+    let slices = processes.filter_map(|process| process.slices.as_deref().copied());
+    let dropped = blocks.iter().filter_map(|block| block.dropped.as_deref());
     Found {
         interleave: plan.cases[0].interleave,
         block_sd: stats::standard_deviation(&log_ratios),
         log_ratios,
-        dropped: dropped.collect(),
+        dropped: dropped.map(String::from).collect(),
         block_seconds,
         slices: slices.collect(),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{BlockEntry, Entry, ProcessEntry};
+use crate::journal::{KeptBlock, KeptProcess};
 use crate::plan::{Plan, PlannedCase};
 
 /// A block that does not count.
@@ -26,44 +26,33 @@ pub(crate) struct ValidBlock<'a> {
     /// Its number, from 0.
     pub(crate) number: usize,
     /// Its processes in the plan's order of variants.
-    pub(crate) processes: Vec<&'a ProcessEntry>,
+    pub(crate) processes: Vec<&'a KeptProcess>,
 }
 
-/// The entries of one case, by block and attempt.
-pub(super) type CaseEntries<'a> = BTreeMap<(usize, usize), BlockEntries<'a>>;
-
-/// The lines of the journal that belong to one attempt at a block.
-#[derive(Debug, Default)]
-pub(super) struct BlockEntries<'a> {
-    processes: Vec<&'a ProcessEntry>,
-    end: Option<&'a BlockEntry>,
-}
+/// The blocks of one case, by number and attempt.
+pub(super) type CaseBlocks<'a> = Vec<&'a KeptBlock>;
 
 /// The valid blocks of each of the plan's cases, in the plan's order.
 pub(crate) fn valid_blocks_of_cases<'a>(
     plan: &'a Plan,
-    entries: &'a [Entry],
+    blocks: &'a [KeptBlock],
 ) -> Vec<(&'a PlannedCase, Vec<ValidBlock<'a>>)> {
-    let by_case = group(entries);
+    let by_case = group(blocks);
     let blocks = |case: &PlannedCase| match by_case.get(case.id.as_str()) {
-        Some(entries) => valid_blocks(plan, case, entries),
+        Some(blocks) => valid_blocks(plan, case, blocks),
         None => Vec::new(),
     };
     plan.cases.iter().map(|case| (case, blocks(case))).collect()
 }
 
-pub(super) fn group(entries: &[Entry]) -> BTreeMap<&str, CaseEntries<'_>> {
-    let mut by_case: BTreeMap<&str, CaseEntries> = BTreeMap::new();
-    for entry in entries {
-        let (case, place) = match entry {
-            Entry::Process(process) => (&process.case, (process.block, process.attempt)),
-            Entry::Block(block) => (&block.case, (block.block, block.attempt)),
-        };
-        let block = by_case.entry(case).or_default().entry(place).or_default();
-        match entry {
-            Entry::Process(process) => block.processes.push(process),
-            Entry::Block(end) => block.end = block.end.or(Some(end)),
-        }
+pub(super) fn group(blocks: &[KeptBlock]) -> BTreeMap<&str, CaseBlocks<'_>> {
+    let mut by_case: BTreeMap<&str, CaseBlocks> = BTreeMap::new();
+    for block in blocks {
+        by_case.entry(&block.case).or_default().push(block);
+    }
+    for blocks in by_case.values_mut() {
+        // Stable: of blocks that are there twice the first counts.
+        blocks.sort_by_key(|block| (block.block, block.attempt));
     }
     by_case
 }
@@ -73,42 +62,42 @@ pub(super) fn group(entries: &[Entry]) -> BTreeMap<&str, CaseEntries<'_>> {
 pub(super) fn valid_blocks<'a>(
     plan: &Plan,
     case: &PlannedCase,
-    entries: &CaseEntries<'a>,
+    blocks: &CaseBlocks<'a>,
 ) -> Vec<ValidBlock<'a>> {
-    let mut valid: BTreeMap<usize, ValidBlock> = BTreeMap::new();
-    for ((number, _), block) in entries.range(..(plan.blocks_of(case), 0)) {
-        if block.end.is_none_or(|end| end.dropped.is_some()) || valid.contains_key(number) {
+    let mut valid: Vec<ValidBlock> = Vec::new();
+    for block in blocks {
+        let number = block.block;
+        let is_there = valid.last().is_some_and(|last| last.number == number);
+        if number >= plan.blocks_of(case) || block.dropped.is_some() || is_there {
             continue;
         }
-        let process = |name: &str| block.processes.iter().find(|p| p.variant == name).copied();
+        let process = |name: &str| block.processes.iter().find(|p| *p.variant == *name);
         let processes = plan.variants.iter().map(|variant| process(&variant.name));
         if let Some(processes) = processes.collect() {
-            let number = *number;
-            valid.insert(number, ValidBlock { number, processes });
+            valid.push(ValidBlock { number, processes });
         }
     }
-    valid.into_values().collect()
+    valid
 }
 
 /// Why a case has no valid block: the first reason in the journal.
-pub(super) fn no_block_reason(entries: &CaseEntries) -> String {
-    entries
-        .values()
-        .find_map(|block| block.end?.dropped.clone())
-        .unwrap_or_else(|| "the run ended before its first block".into())
+pub(super) fn no_block_reason(blocks: &CaseBlocks) -> String {
+    let reason = blocks.iter().find_map(|block| block.dropped.as_deref());
+    reason
+        .unwrap_or("the run ended before its first block")
+        .into()
 }
 
-pub(super) fn dropped_blocks(entries: &[Entry]) -> Vec<DroppedBlock> {
-    entries
+pub(super) fn dropped_blocks(blocks: &[KeptBlock]) -> Vec<DroppedBlock> {
+    blocks
         .iter()
-        .filter_map(|entry| match entry {
-            Entry::Block(block) => Some(DroppedBlock {
-                case: block.case.clone(),
+        .filter_map(|block| {
+            Some(DroppedBlock {
+                case: block.case.to_string(),
                 block: block.block,
                 attempt: block.attempt,
-                reason: block.dropped.clone()?,
-            }),
-            Entry::Process(_) => None,
+                reason: block.dropped.as_deref()?.into(),
+            })
         })
         .collect()
 }

@@ -104,25 +104,32 @@ pub(super) fn compare(
     blocks: &[ValidBlock],
     variant: usize,
 ) -> Option<Comparison> {
-    let log_ratios = |metric: Metric| -> Option<Vec<f64>> {
-        let of_block = |block: &ValidBlock| {
-            block_log_ratio(case, block.processes[0], block.processes[variant], metric)
-        };
-        let ratios: Option<Vec<f64>> = blocks.iter().map(of_block).collect();
-        ratios.filter(|ratios| !ratios.is_empty())
-    };
-    let wall_of = |index: usize| {
-        let medians: Vec<f64> = blocks
-            .iter()
-            .filter_map(|block| per_iteration(case, block.processes[index], Metric::Wall))
-            .collect();
-        stats::median(&medians)
-    };
-    let exploratory: BTreeMap<String, Estimate> = Metric::OTHERS
-        .into_iter()
-        .filter_map(|metric| Some((metric.name().to_string(), estimate(log_ratios(metric)?))))
+    // One pass through the blocks, which lie all over the memory: none for each metric.
+    let mut log_ratios: [Option<Vec<f64>>; Metric::ALL.len()] =
+        std::array::from_fn(|_| Some(Vec::with_capacity(blocks.len())));
+    let mut walls = [0, 1].map(|_| Vec::with_capacity(blocks.len()));
+    for block in blocks {
+        let (reference, other) = (block.processes[0], block.processes[variant]);
+        for (metric, all) in Metric::ALL.into_iter().zip(&mut log_ratios) {
+            let log_ratio = block_log_ratio(case, reference, other, metric);
+            // One block without a ratio, and the metric has none.
+            *all = all.take().zip(log_ratio).map(|(mut all, log_ratio)| {
+                all.push(log_ratio);
+                all
+            });
+        }
+        for (process, walls) in [reference, other].into_iter().zip(&mut walls) {
+            walls.extend(per_iteration(case, process, Metric::Wall));
+        }
+    }
+    let estimates = log_ratios.map(|all| all.filter(|all| !all.is_empty()).map(estimate));
+    let mut estimates = Metric::ALL.into_iter().zip(estimates);
+    let (_, wall) = estimates.next()?;
+    let wall = wall?;
+    let exploratory: BTreeMap<String, Estimate> = estimates
+        .filter_map(|(metric, estimate)| Some((metric.name().to_string(), estimate?)))
         .collect();
-    let wall = estimate(log_ratios(Metric::Wall)?);
+    let [reference_walls, variant_walls] = walls;
     let metric = match exploratory.contains_key(Metric::Cpu.name()) && is_client(blocks) {
         true => Metric::Cpu,
         false => Metric::Wall,
@@ -137,8 +144,8 @@ pub(super) fn compare(
         verdict: Verdict::Inconclusive,
         within_margin: false,
         interleave: case.interleave,
-        reference_wall_ns: wall_of(0)?,
-        variant_wall_ns: wall_of(variant)?,
+        reference_wall_ns: stats::median_of(reference_walls)?,
+        variant_wall_ns: stats::median_of(variant_walls)?,
         wall,
         exploratory,
     })
@@ -149,10 +156,8 @@ pub(super) fn compare(
 fn is_client(blocks: &[ValidBlock]) -> bool {
     let mut processes = blocks.iter().flat_map(|block| &block.processes);
     processes.all(|process| {
-        process.observation.as_ref().is_some_and(|observation| {
-            let mut phases = observation.phases.values();
-            phases.any(|phase| phase.client_cpu_ns_per_operation.is_some())
-        })
+        let mut operations = process.operations.iter();
+        operations.any(|operations| operations.client_cpu_ns.is_some())
     })
 }
 

@@ -48,7 +48,7 @@ pub(super) fn correct(comparisons: &mut [Comparison], margin: f64) -> Correction
             comparison.primary_mut().p_adjusted = adjusted;
         }
     }
-    for metric in std::iter::once(Metric::Wall).chain(Metric::OTHERS) {
+    for metric in Metric::ALL {
         let mut family: Vec<&mut Estimate> = comparisons
             .iter_mut()
             .filter_map(|comparison| comparison.exploratory_mut(metric))

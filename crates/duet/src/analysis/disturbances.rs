@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Conditions;
-use crate::journal::Entry;
+use crate::journal::KeptBlock;
 use crate::stats;
 
 /// What else went on while the valid blocks of a run ran. A reading that no block has is absent.
@@ -42,13 +42,11 @@ impl Share {
 }
 
 /// The disturbances of the blocks that were not dropped.
-pub(super) fn disturbances(entries: &[Entry]) -> Disturbances {
-    let conditions: Vec<&Conditions> = entries
+pub(super) fn disturbances(blocks: &[KeptBlock]) -> Disturbances {
+    let conditions: Vec<&Conditions> = blocks
         .iter()
-        .filter_map(|entry| match entry {
-            Entry::Block(end) if end.dropped.is_none() => end.conditions.as_ref(),
-            _ => None,
-        })
+        .filter(|block| block.dropped.is_none())
+        .filter_map(|block| block.conditions.as_deref())
         .collect();
     let shares = |share: fn(&Conditions) -> Option<f64>| {
         let shares: Vec<f64> = conditions.iter().filter_map(|one| share(one)).collect();
@@ -65,18 +63,17 @@ pub(super) fn disturbances(entries: &[Entry]) -> Disturbances {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::BlockEntry;
 
-    fn block(dropped: bool, conditions: Option<Conditions>) -> Entry {
-        Entry::Block(BlockEntry {
+    fn block(dropped: bool, conditions: Option<Conditions>) -> KeptBlock {
+        KeptBlock {
             case: "a/b/c".into(),
             block: 0,
             attempt: 0,
-            ended: String::new(),
-            conditions,
+            processes: Box::default(),
+            conditions: conditions.map(Box::new),
             disturbed: dropped,
             dropped: dropped.then(|| "load".into()),
-        })
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! What was measured of each case, in absolute figures: for people, and for plots against size.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::blocks::ValidBlock;
 use super::metric::{Metric, per_iteration};
+use super::over_time::{OverTime, over_time};
 use crate::plan::{Plan, PlannedCase};
 use crate::stats;
 
@@ -31,6 +32,9 @@ pub struct VariantFigures {
     pub results: BTreeMap<String, f64>,
     /// The latencies of operations, by phase, where the program reports them.
     pub operations: BTreeMap<String, Operations>,
+    /// CPU and memory over time; absent where the processes could not be watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_time: Option<OverTime>,
 }
 
 /// The latencies of a phase's operations in nanoseconds: each the median over the valid blocks.
@@ -70,39 +74,31 @@ fn of_variant(
     blocks: &[ValidBlock],
 ) -> VariantFigures {
     let processes = || blocks.iter().map(|block| block.processes[index]);
-    let observations = || processes().filter_map(|process| process.observation.as_ref());
-    let metrics = std::iter::once(Metric::Wall).chain(Metric::OTHERS);
-    let median_of = |metric: Metric| {
-        let figures: Vec<f64> = processes()
-            .filter_map(|process| per_iteration(case, process, metric))
-            .collect();
-        stats::median(&figures)
-    };
-    let mut results: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for observation in observations() {
-        for (name, value) in &observation.result {
-            if let Some(number) = value.as_f64() {
-                results.entry(name.clone()).or_default().push(number);
-            }
+    // One pass through the processes, which lie all over the memory.
+    let mut metrics: [Vec<f64>; Metric::ALL.len()] =
+        std::array::from_fn(|_| Vec::with_capacity(blocks.len()));
+    for process in processes() {
+        for (metric, figures) in Metric::ALL.into_iter().zip(&mut metrics) {
+            figures.extend(per_iteration(case, process, metric));
         }
     }
-    let phases: std::collections::BTreeSet<&String> = observations()
-        .flat_map(|observation| observation.phases.keys())
-        .collect();
+    let mut results: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for (name, number) in processes().flat_map(|process| process.results.iter()) {
+        match results.get_mut(&**name) {
+            Some(numbers) => numbers.push(*number),
+            None => drop(results.insert(name.to_string(), vec![*number])),
+        }
+    }
+    let of_processes = || processes().flat_map(|process| &process.operations);
+    let phases: BTreeSet<&str> = of_processes().map(|of| &*of.phase).collect();
     let operations = phases.into_iter().filter_map(|phase| {
-        let histograms: Vec<_> = observations()
-            .filter_map(|observation| observation.phases.get(phase)?.histogram)
-            .collect();
+        let of_phase = || of_processes().filter(|of| *of.phase == *phase);
+        let histograms: Vec<_> = of_phase().filter_map(|of| of.histogram).collect();
         let median_of = |figure: fn(&probe::Histogram) -> u64| {
             let figures: Vec<f64> = histograms.iter().map(|h| figure(h) as f64).collect();
             stats::median(&figures)
         };
-        let cpu: Vec<f64> = observations()
-            .filter_map(|observation| {
-                let phase = observation.phases.get(phase)?;
-                phase.client_cpu_ns_per_operation
-            })
-            .collect();
+        let cpu: Vec<f64> = of_phase().filter_map(|of| of.client_cpu_ns).collect();
         let operations = Operations {
             count: median_of(|h| h.count)?,
             p50_ns: median_of(|h| h.p50_ns)?,
@@ -112,17 +108,22 @@ fn of_variant(
             max_ns: median_of(|h| h.max_ns)?,
             client_cpu_ns: stats::median(&cpu),
         };
-        Some((phase.clone(), operations))
+        Some((phase.to_string(), operations))
     });
     VariantFigures {
         variant: name.into(),
-        metrics: metrics
-            .filter_map(|metric| Some((metric.name().to_string(), median_of(metric)?)))
+        metrics: Metric::ALL
+            .into_iter()
+            .zip(metrics)
+            .filter_map(|(metric, figures)| {
+                Some((metric.name().to_string(), stats::median_of(figures)?))
+            })
             .collect(),
         results: results
             .into_iter()
             .filter_map(|(name, numbers)| Some((name, stats::median(&numbers)?)))
             .collect(),
         operations: operations.collect(),
+        over_time: over_time(index, blocks),
     }
 }

@@ -1,8 +1,7 @@
 //! The figures that processes are compared by, and the log-ratio of a block.
 
-use crate::journal::ProcessEntry;
+use crate::journal::{KeptProcess, KeptTurn};
 use crate::plan::{Interleave, PlannedCase};
-use crate::process::Turn;
 use crate::stats;
 
 /// A figure that a process's turns and observation give.
@@ -18,8 +17,9 @@ pub(super) enum Metric {
 }
 
 impl Metric {
-    /// All but wall time.
-    pub(super) const OTHERS: [Self; 6] = [
+    /// Wall time first.
+    pub(super) const ALL: [Self; 7] = [
+        Self::Wall,
         Self::Cpu,
         Self::PeakRss,
         Self::MinorFaults,
@@ -42,21 +42,24 @@ impl Metric {
     }
 
     /// The figure of a turn; `None` for what is measured once a process.
-    fn of_turn(self, turn: &Turn) -> Option<u64> {
+    fn of_turn(self, turn: &KeptTurn) -> Option<u64> {
         match self {
-            Self::Wall => Some(turn.wall_ns()),
+            Self::Wall => Some(turn.wall_ns),
             Self::Cpu => Some(turn.user_ns.saturating_add(turn.sys_ns)),
             Self::MinorFaults => Some(turn.minor_faults),
-            Self::MajorFaults => Some(turn.major_faults),
-            Self::VoluntarySwitches => Some(turn.voluntary_switches),
-            Self::InvoluntarySwitches => Some(turn.involuntary_switches),
+            Self::MajorFaults => Some(turn.major_faults.into()),
+            Self::VoluntarySwitches => Some(turn.voluntary_switches.into()),
+            Self::InvoluntarySwitches => Some(turn.involuntary_switches.into()),
             Self::PeakRss => None,
         }
     }
 }
 
+/// So many turns in slices have a median that one bad turn does not move.
+const TURNS_FOR_A_MEDIAN: usize = 5;
+
 /// The turns that count.
-pub(crate) fn measured<'a>(case: &PlannedCase, process: &'a ProcessEntry) -> &'a [Turn] {
+pub(crate) fn measured<'a>(case: &PlannedCase, process: &'a KeptProcess) -> &'a [KeptTurn] {
     process.turns.get(case.warmup_turns..).unwrap_or_default()
 }
 
@@ -64,18 +67,21 @@ pub(crate) fn measured<'a>(case: &PlannedCase, process: &'a ProcessEntry) -> &'a
 /// one figure for peak memory.
 pub(super) fn per_iteration(
     case: &PlannedCase,
-    process: &ProcessEntry,
+    process: &KeptProcess,
     metric: Metric,
 ) -> Option<f64> {
     let turns = measured(case, process);
     match metric {
-        Metric::PeakRss => Some(process.observation.as_ref()?.peak_rss_bytes? as f64),
+        Metric::PeakRss => Some(process.peak_rss_bytes? as f64),
         Metric::Wall | Metric::Cpu => {
-            let figures: Option<Vec<f64>> = turns
-                .iter()
-                .map(|turn| Some(metric.of_turn(turn)? as f64 / turn.iterations.max(1) as f64))
-                .collect();
-            stats::median(&figures?)
+            let of_turn = |turn: &KeptTurn| {
+                Some(metric.of_turn(turn)? as f64 / turn.iterations.max(1) as f64)
+            };
+            if let [turn] = turns {
+                return of_turn(turn);
+            }
+            let figures: Option<Vec<f64>> = turns.iter().map(of_turn).collect();
+            stats::median_of(figures?)
         }
         _ => {
             let iterations: u64 = turns.iter().map(|turn| turn.iterations).sum();
@@ -86,35 +92,37 @@ pub(super) fn per_iteration(
 }
 
 /// The wall time of an iteration in one process, nanoseconds: the median over its measured turns.
-pub(crate) fn wall_ns_per_iteration(case: &PlannedCase, process: &ProcessEntry) -> Option<f64> {
+pub(crate) fn wall_ns_per_iteration(case: &PlannedCase, process: &KeptProcess) -> Option<f64> {
     per_iteration(case, process, Metric::Wall)
 }
 
 /// The CPU time of an iteration in one process, nanoseconds: the median over its measured turns.
-pub(crate) fn cpu_ns_per_iteration(case: &PlannedCase, process: &ProcessEntry) -> Option<f64> {
+pub(crate) fn cpu_ns_per_iteration(case: &PlannedCase, process: &KeptProcess) -> Option<f64> {
     per_iteration(case, process, Metric::Cpu)
 }
 
 /// The block's log-ratio of a metric; `None` where either side is zero or was not read.
 ///
 /// Times in lock-step: the median of the turn-by-turn log-ratios, because turns of the same number ran
-/// next to each other; in slices: the log-ratio of the sums, because there are few turns and each is
-/// interleaved in itself. Times one after the other: the log-ratio of the medians. Counts: the log-ratio of the
+/// next to each other; in slices likewise, but of fewer than five turns the log-ratio of the sums. Times one after the other: the log-ratio of the medians. Counts: the log-ratio of the
 /// sums, because most turns have none. Peak memory: one figure a process.
 pub(super) fn block_log_ratio(
     case: &PlannedCase,
-    reference: &ProcessEntry,
-    variant: &ProcessEntry,
+    reference: &KeptProcess,
+    variant: &KeptProcess,
     metric: Metric,
 ) -> Option<f64> {
     let turn_by_turn = || {
-        let pairs = measured(case, reference)
-            .iter()
-            .zip(measured(case, variant));
-        let ratios: Option<Vec<f64>> = pairs
-            .map(|(a, b)| log_ratio(metric.of_turn(a)? as f64, metric.of_turn(b)? as f64))
-            .collect();
-        stats::median(&ratios?)
+        let (of_reference, of_variant) = (measured(case, reference), measured(case, variant));
+        let of_pair = |(a, b): (&KeptTurn, &KeptTurn)| {
+            log_ratio(metric.of_turn(a)? as f64, metric.of_turn(b)? as f64)
+        };
+        if let ([a], [b]) = (of_reference, of_variant) {
+            return of_pair((a, b));
+        }
+        let pairs = of_reference.iter().zip(of_variant);
+        let ratios: Option<Vec<f64>> = pairs.map(of_pair).collect();
+        stats::median_of(ratios?)
     };
     let of_medians = || {
         log_ratio(
@@ -131,6 +139,9 @@ pub(super) fn block_log_ratio(
     match metric {
         Metric::Wall | Metric::Cpu => match case.interleave {
             Interleave::Lockstep | Interleave::Concurrent => turn_by_turn(),
+            Interleave::Sliced if measured(case, reference).len() >= TURNS_FOR_A_MEDIAN => {
+                turn_by_turn()
+            }
             Interleave::Sliced => of_sums(),
             Interleave::Sequential => of_medians(),
         },
@@ -139,7 +150,7 @@ pub(super) fn block_log_ratio(
     }
 }
 
-fn sum(turns: &[Turn], metric: Metric) -> Option<f64> {
+fn sum(turns: &[KeptTurn], metric: Metric) -> Option<f64> {
     turns
         .iter()
         .map(|turn| metric.of_turn(turn).map(|figure| figure as f64))

@@ -8,13 +8,14 @@ mod costs;
 mod disturbances;
 mod figures;
 mod metric;
+mod over_time;
 mod secondary;
 mod summary;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::Entry;
-use crate::plan::{NotRun, Plan};
+use crate::journal::KeptBlock;
+use crate::plan::{NotRun, Plan, PlannedCase};
 use crate::stats;
 
 pub use blocks::DroppedBlock;
@@ -24,6 +25,7 @@ pub use correction::{Correction, CorrectionMethod};
 pub use costs::{Startup, VariantCosts};
 pub use disturbances::{Disturbances, Share};
 pub use figures::{CaseFigures, Operations, VariantFigures};
+pub use over_time::OverTime;
 pub use secondary::{Secondary, SecondaryEstimate};
 pub use summary::Summary;
 pub(crate) use summary::workload;
@@ -98,50 +100,38 @@ impl From<stats::Interval> for RatioInterval {
 }
 
 /// Analyses a run.
-pub fn analyse(plan: &Plan, entries: &[Entry]) -> RunResult {
-    analyse_with(plan, entries, true)
+pub fn analyse(plan: &Plan, blocks: &[KeptBlock]) -> RunResult {
+    analyse_with(plan, blocks, true)
 }
 
 /// Analyses a run without the summaries, whose resampling takes longer than all the rest, where verdicts are
 /// what is wanted.
-pub(crate) fn analyse_for_verdicts(plan: &Plan, entries: &[Entry]) -> RunResult {
-    analyse_with(plan, entries, false)
+pub(crate) fn analyse_for_verdicts(plan: &Plan, blocks: &[KeptBlock]) -> RunResult {
+    analyse_with(plan, blocks, false)
 }
 
-fn analyse_with(plan: &Plan, entries: &[Entry], with_summaries: bool) -> RunResult {
+fn analyse_with(plan: &Plan, blocks: &[KeptBlock], with_summaries: bool) -> RunResult {
+    let by_case = blocks::group(blocks);
+    let nothing = blocks::CaseBlocks::new();
+    let of_case = |case: &PlannedCase| {
+        let blocks = by_case.get(case.id.as_str()).unwrap_or(&nothing);
+        OfCase::new(plan, case, blocks)
+    };
+    let of_cases = match blocks.len() > ALONE_UP_TO {
+        true => in_parallel(&plan.cases, of_case),
+        false => plan.cases.iter().map(of_case).collect(),
+    };
     let mut not_run = plan.not_run.clone();
     let mut comparisons = Vec::new();
     let mut cases = Vec::new();
-    let by_case = blocks::group(entries);
-    let nothing = blocks::CaseEntries::new();
     // The build that each comparison's blocks ran, for the levels of the summary.
     let mut builds: Vec<Vec<usize>> = Vec::new();
-    for case in &plan.cases {
-        let entries = by_case.get(case.id.as_str()).unwrap_or(&nothing);
-        let blocks = blocks::valid_blocks(plan, case, entries);
-        if blocks.is_empty() {
-            not_run.push(NotRun {
-                case: case.id.clone(),
-                reason: blocks::no_block_reason(entries),
-            });
-            continue;
-        }
-        cases.push(figures::figures(plan, case, &blocks));
-        for variant in 1..plan.variants.len() {
-            match comparison::compare(plan, case, &blocks, variant) {
-                Some(comparison) => {
-                    comparisons.push(comparison);
-                    let build = |block: &ValidBlock| block.processes[variant].build;
-                    builds.push(blocks.iter().map(build).collect());
-                }
-                None => not_run.push(NotRun {
-                    case: case.id.clone(),
-                    reason: format!(
-                        "the journal has a block without measured times of {}",
-                        plan.variants[variant].name
-                    ),
-                }),
-            }
+    for of_case in of_cases {
+        not_run.extend(of_case.not_run);
+        cases.extend(of_case.figures);
+        for (comparison, of_blocks) in of_case.comparisons {
+            comparisons.push(comparison);
+            builds.push(of_blocks);
         }
     }
     let correction = correction::correct(&mut comparisons, plan.margin);
@@ -166,9 +156,72 @@ fn analyse_with(plan: &Plan, entries: &[Entry], with_summaries: bool) -> RunResu
         cases,
         variants: costs::costs(plan),
         not_run,
-        dropped: blocks::dropped_blocks(entries),
-        disturbances: disturbances::disturbances(entries),
+        dropped: blocks::dropped_blocks(blocks),
+        disturbances: disturbances::disturbances(blocks),
     }
+}
+
+/// What one case says by itself.
+#[derive(Debug, Default)]
+struct OfCase {
+    not_run: Vec<NotRun>,
+    figures: Option<CaseFigures>,
+    /// With the build that each block ran.
+    comparisons: Vec<(Comparison, Vec<usize>)>,
+}
+
+impl OfCase {
+    fn new(plan: &Plan, case: &PlannedCase, of_case: &blocks::CaseBlocks) -> Self {
+        let blocks = blocks::valid_blocks(plan, case, of_case);
+        let not_run = |reason: String| NotRun {
+            case: case.id.clone(),
+            reason,
+        };
+        if blocks.is_empty() {
+            return Self {
+                not_run: vec![not_run(blocks::no_block_reason(of_case))],
+                ..Self::default()
+            };
+        }
+        let mut all = Self {
+            figures: Some(figures::figures(plan, case, &blocks)),
+            ..Self::default()
+        };
+        for variant in 1..plan.variants.len() {
+            match comparison::compare(plan, case, &blocks, variant) {
+                Some(comparison) => {
+                    let build = |block: &ValidBlock| block.processes[variant].build as usize;
+                    let builds = blocks.iter().map(build).collect();
+                    all.comparisons.push((comparison, builds));
+                }
+                None => all.not_run.push(not_run(format!(
+                    "the journal has a block without measured times of {}",
+                    plan.variants[variant].name
+                ))),
+            }
+        }
+        all
+    }
+}
+
+/// Up to so many blocks one thread is as fast as several; a run of some hundred is analysed in milliseconds.
+const ALONE_UP_TO: usize = 5_000;
+
+/// Maps the cases by all processors; the results are in their order.
+fn in_parallel<T: Send>(cases: &[PlannedCase], map: impl Fn(&PlannedCase) -> T + Sync) -> Vec<T> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let map = &map;
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = cases
+            .chunks(cases.len().div_ceil(threads).max(1))
+            .map(|cases| scope.spawn(move || cases.iter().map(map).collect::<Vec<T>>()))
+            .collect();
+        let finished = workers.into_iter().map(|worker| match worker.join() {
+            Ok(results) => results,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        finished.flatten().collect()
+    })
 }
 
 #[cfg(test)]

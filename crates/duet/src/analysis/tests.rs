@@ -1,12 +1,17 @@
 //! Analysis of made-up journals, whose right answer is known.
 
 use super::*;
-use crate::journal::{BlockEntry, ProcessEntry};
+use crate::journal::{BlockEntry, Entry, ProcessEntry, keep};
 use crate::plan::{Interleave, PlannedCase};
 use crate::process::Turn;
 use crate::stats::Verdict;
 use crate::testing;
 use probe::{Identity, Observation};
+
+/// Analyses what is kept of these entries.
+fn analyse(plan: &Plan, entries: &[Entry]) -> RunResult {
+    super::analyse(plan, &keep(entries))
+}
 
 fn case(id: &str, interleave: Interleave) -> PlannedCase {
     PlannedCase {
@@ -44,6 +49,7 @@ fn process(case: &str, block: usize, variant: &str, wall_ns: &[u64], peak_rss: u
         start_position: 0,
         turns: wall_ns.iter().enumerate().map(turn).collect(),
         slices: None,
+        timeline: None,
         observation: Some(observation),
         error: None,
     }))
@@ -238,4 +244,31 @@ fn clocks_that_stand_still_have_no_ratio() {
     let result = analyse(&plan, &entries);
     assert!(result.comparisons.is_empty());
     assert_eq!(result.not_run.len(), 1, "it is listed, not lost");
+}
+
+#[test]
+fn many_blocks_are_analysed_as_few_are() {
+    // Enough for several threads; cases of one length after the other.
+    let ids: Vec<String> = (0..7).map(|number| format!("w/p/{number}")).collect();
+    let cases: Vec<PlannedCase> = ids
+        .iter()
+        .map(|id| case(id, Interleave::Lockstep))
+        .collect();
+    let blocks = ALONE_UP_TO / ids.len() + 1;
+    let factors = (0..7).map(|number| 1.0 + 0.1 * f64::from(number));
+    let of_each: Vec<Vec<Entry>> = ids
+        .iter()
+        .zip(factors)
+        .map(|(id, f)| journal(id, blocks, f))
+        .collect();
+    let all = analyse(&plan(blocks, cases.clone()), &of_each.concat());
+    for ((case, entries), found) in cases.into_iter().zip(of_each).zip(&all.comparisons) {
+        let id = case.id.clone();
+        let alone = analyse(&plan(blocks, vec![case]), &entries);
+        assert_eq!(
+            (&found.case, &found.wall.log_ratios),
+            (&id, &alone.comparisons[0].wall.log_ratios)
+        );
+        assert_eq!(found.wall.secondary, alone.comparisons[0].wall.secondary);
+    }
 }

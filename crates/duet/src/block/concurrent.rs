@@ -9,7 +9,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use super::Block;
 use crate::journal::ProcessEntry;
 use crate::process::{Failure, Process, TURN, Turn};
-use crate::schedule::{balanced_orders, generator};
+use crate::schedule::balanced_order;
 
 /// How long one process is waited for before the other one is looked at.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -22,8 +22,8 @@ impl Block<'_> {
         entries: &mut [ProcessEntry],
     ) -> Result<(), (usize, Failure)> {
         let cpus = two_cpus().map_err(|complaint| (0, Failure::Process(complaint)))?;
-        let mut rng = generator(self.plan.seed.into(), &["cpus", &self.case.id]);
-        let places = balanced_orders(&mut rng, 2, self.number + 1).remove(self.number);
+        let purpose = ["cpus", &self.case.id];
+        let places = balanced_order(self.plan.seed.into(), &purpose, 2, self.number);
         let mut alive: Vec<Option<Process>> = order.iter().map(|_| None).collect();
         for &variant in order {
             let cpu = cpus[places[variant]];
@@ -40,7 +40,8 @@ impl Block<'_> {
                 entry.turns.push(turn);
             }
         }
-        for (variant, process) in processes.into_iter().enumerate() {
+        for (variant, mut process) in processes.into_iter().enumerate() {
+            entries[variant].timeline = process.timeline();
             let observation = process.finish().map_err(|failure| (variant, failure))?;
             entries[variant].observation = Some(observation);
         }
@@ -57,8 +58,12 @@ fn both(processes: &mut [Process]) -> Result<Vec<Turn>, (usize, Failure)> {
             if turns[variant].is_none() {
                 let turn = process.turn_within(GLANCE);
                 turns[variant] = turn.map_err(|failure| (variant, failure))?;
-                if turns[variant].is_none() && started.elapsed() > process.timeout() {
-                    return Err((variant, process.hung(TURN)));
+                match turns[variant] {
+                    Some(turn) => process.has_run(turn.wall_ns()),
+                    None if started.elapsed() > process.timeout() => {
+                        return Err((variant, process.hung(TURN)));
+                    }
+                    None => process.look(started.elapsed()),
                 }
             }
         }

@@ -121,9 +121,10 @@ impl Block<'_> {
             }
         }
         for &variant in order {
-            let process = alive[variant].take().expect("every variant was started");
-            entries[variant].observation =
-                Some(process.finish().map_err(|failure| (variant, failure))?);
+            let mut process = alive[variant].take().expect("every variant was started");
+            entries[variant].timeline = process.timeline();
+            let observation = process.finish().map_err(|failure| (variant, failure))?;
+            entries[variant].observation = Some(observation);
         }
         Ok(())
     }
@@ -143,6 +144,7 @@ impl Block<'_> {
                     .map_err(failed)?;
                 entries[variant].turns.push(turn);
             }
+            entries[variant].timeline = process.timeline();
             entries[variant].observation = Some(process.finish().map_err(failed)?);
         }
         Ok(())
@@ -172,6 +174,10 @@ impl Block<'_> {
         let mut process = Process::start(command, timeout, self.interrupted)?;
         place(&process).map_err(|complaint| process.failure(&complaint))?;
         process.wait_until_ready()?;
+        // What a container engine's client uses is not what the program does.
+        if can_be_stopped(&self.plan.variants[variant].settings.runner) {
+            process.watch();
+        }
         Ok(process)
     }
 
@@ -186,6 +192,7 @@ impl Block<'_> {
             start_position: position.expect("an order has every variant"),
             turns: Vec::new(),
             slices: None,
+            timeline: None,
             observation: None,
             error: None,
         }

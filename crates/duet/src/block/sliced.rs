@@ -72,6 +72,7 @@ impl Block<'_> {
             entry.slices = Slices::of(variant, &sections);
         }
         for (variant, mut process) in processes.into_iter().enumerate() {
+            entries[variant].timeline = process.timeline();
             let observation = process.resume().and_then(|()| process.finish());
             entries[variant].observation = Some(observation.map_err(|failure| (variant, failure))?);
         }
@@ -169,8 +170,10 @@ fn slice(
         asked_ns,
         to_ns: monotonic_ns(),
     });
+    let ran = ledger.slices.last().map_or(0, Slice::length_ns);
+    process.has_run(ran);
     process.most_threads();
-    if turn.is_none() && ledger.running_ns(variant) as u128 > process.timeout().as_nanos() {
+    if turn.is_none() && u128::from(process.ran_in_turn_ns()) > process.timeout().as_nanos() {
         return Err(process.hung(TURN));
     }
     turn.map(|turn| active(process, variant, turn, ledger))

@@ -3,7 +3,11 @@
 //! The lines of a block are written together and synced to the disk before the next block starts. The line
 //! of kind `block` comes last and makes the block count. Lines of the pilot say so.
 
+mod kept;
+mod line;
+mod pieces;
 mod read;
+mod shortcut;
 mod validity;
 mod write;
 
@@ -11,9 +15,10 @@ use probe::Observation;
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Conditions;
-use crate::process::Turn;
+use crate::process::{TimeLine, Turn};
 use crate::slices::Slices;
 
+pub use kept::{KeptBlock, KeptProcess, KeptTurn, Operations, Results, keep};
 pub use read::{Read, read, read_planned};
 pub use write::{Journal, Storage, is_being_written};
 
@@ -48,6 +53,9 @@ pub struct ProcessEntry {
     /// What running in time slices cost it, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slices: Option<Slices>,
+    /// CPU and memory over the time for which it was let run, where they could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<TimeLine>,
     /// The observation, where the process lived to report one.
     pub observation: Option<Observation>,
     /// Why there is none.

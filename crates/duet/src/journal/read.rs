@@ -1,30 +1,30 @@
-//! Reading a journal back, a line at a time, and refusing what the instrument cannot have written.
+//! Reading a journal back, and refusing what the instrument cannot have written.
 //!
 //! The order of the blocks does not matter, nor that of the processes of a block: analysis sorts them by
 //! their numbers. The lines of a block stand together and end with its own, each block is there once. Lines
 //! after the last whole block are what a kill or a full disk leaves; they do not count. Anything else is an
 //! error with the number of the line.
+//!
+//! What the lines say of each other is looked at in their order, whoever parsed them (`pieces.rs`).
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
-use serde::Deserialize;
-
-use super::validity::fault;
-use super::{BlockEntry, Entry, ProcessEntry};
+use super::BlockEntry;
+use super::kept::{self, KeptBlock, KeptProcess, Shared};
+use super::line::{Line, ProcessLine, Reader};
+use super::pieces::{Parsed, Pieces, in_parallel, parse};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 
 /// What a journal holds.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// The lines of whole blocks. A block that cannot have been so is marked as dropped, with the reason.
-    /// Of the observations' phases only those with operations are kept.
-    pub entries: Vec<Entry>,
+    /// The whole blocks. One that cannot have been so is marked as dropped, with the reason.
+    pub blocks: Vec<KeptBlock>,
     /// The same of the pilot.
-    pub pilot: Vec<Entry>,
+    pub pilot: Vec<KeptBlock>,
     /// Whether the last line was torn, as a kill or a full disk leaves it, and left out.
     pub torn: bool,
     /// Lines of a last block that has no end; they are left out.
@@ -50,89 +50,38 @@ pub fn read_planned(path: &Path, plan: &Plan) -> Result<Read> {
 }
 
 fn read_with(path: &Path, plan: Option<&Plan>) -> Result<Read> {
-    let file = File::open(path).map_err(Error::io("read", path))?;
-    let mut reader = BufReader::with_capacity(1 << 20, file);
+    let mut pieces = Pieces::open(path)?;
     let mut collected = Collected::new(plan);
-    let mut line = Vec::new();
-    let mut bytes = 0;
-    for number in 1.. {
-        line.clear();
-        let length = reader
-            .read_until(b'\n', &mut line)
-            .map_err(Error::io("read", path))?;
-        if length == 0 {
-            break;
-        }
-        if line.pop() != Some(b'\n') {
-            // Without its newline a line was not written whole, even if it happens to parse.
-            collected.read.torn = true;
-            break;
-        }
-        bytes += length as u64;
-        collected
-            .take(&line, number, bytes)
-            .map_err(|message| Error::Journal {
+    let mut take = |parsed: Vec<Parsed>| {
+        for line in parsed {
+            collected.take(line).map_err(|message| Error::Journal {
                 path: path.to_path_buf(),
-                line: number,
+                line: collected.lines,
                 message,
             })?;
+        }
+        Ok(())
+    };
+    match (pieces.next()?, pieces.next()?) {
+        (None, _) => {}
+        // A short one is parsed before a thread would have been started.
+        (Some(first), None) => take(parse(&first, &mut Reader::default()))?,
+        (Some(first), Some(second)) => {
+            let first = [first, second].into_iter().map(Ok);
+            let rest = std::iter::from_fn(|| pieces.next().transpose());
+            in_parallel(first.chain(rest), &mut take)?;
+        }
     }
+    collected.read.torn = pieces.is_torn();
     collected.read.unfinished = collected.open.len();
     Ok(collected.read)
 }
 
-/// Lets go of what takes most of the memory and is not used again: the costs of each iteration in phases without
-/// operations, which the turns have, too.
-fn compact(entry: &mut ProcessEntry) {
-    if let Some(observation) = &mut entry.observation {
-        // A new map: one that has become empty keeps the memory of its entries.
-        observation.phases = std::mem::take(&mut observation.phases)
-            .into_iter()
-            .filter(|(_, phase)| {
-                phase.histogram.is_some() || phase.client_cpu_ns_per_operation.is_some()
-            })
-            .collect();
-    }
-    entry.turns.shrink_to_fit();
-}
-
-/// The kind of a line, which says how to read the rest of it.
-#[derive(Deserialize)]
-struct Head {
-    kind: Kind,
-    #[serde(default)]
-    pilot: bool,
-}
-
-impl Head {
-    /// Reads the head of a line. Reading the line as an enum by its tag would build all of it as generic values
-    /// first, which takes several times as long.
-    fn of(line: &[u8]) -> serde_json::Result<Self> {
-        // As the instrument writes them: nothing has to be searched for.
-        for (start, kind) in [
-            (&b"{\"kind\":\"process\",\"case\":"[..], Kind::Process),
-            (b"{\"kind\":\"block\",\"case\":", Kind::Block),
-        ] {
-            if line.starts_with(start) {
-                return Ok(Self { kind, pilot: false });
-            }
-        }
-        serde_json::from_slice(line)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Process,
-    Block,
-}
-
 /// What tells the blocks of a journal apart.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
     pilot: bool,
-    case: String,
+    case: Arc<str>,
     block: usize,
     attempt: usize,
 }
@@ -148,15 +97,24 @@ impl std::fmt::Display for Key {
     }
 }
 
+/// Lines by whether they are of the pilot, block and attempt.
+type Ended = BTreeMap<(bool, usize, usize), usize>;
+
 /// The lines so far.
 struct Collected<'a> {
     plan: Option<&'a Plan>,
     read: Read,
+    shared: Shared,
     /// The lines of the block that has not ended yet, and whose they are.
-    open: Vec<ProcessEntry>,
+    open: Vec<KeptProcess>,
     open_key: Option<Key>,
-    /// The line on which each whole block ended.
-    ended: BTreeMap<Key, usize>,
+    /// Why one of them cannot have run so.
+    fault: Option<String>,
+    /// The line on which each whole block ended, by case.
+    ended: BTreeMap<Arc<str>, Ended>,
+    /// Lines and bytes.
+    lines: usize,
+    bytes: u64,
 }
 
 impl<'a> Collected<'a> {
@@ -164,47 +122,46 @@ impl<'a> Collected<'a> {
         Self {
             plan,
             read: Read::default(),
+            shared: Shared::default(),
             open: Vec::new(),
             open_key: None,
+            fault: None,
             ended: BTreeMap::new(),
+            lines: 0,
+            bytes: 0,
         }
     }
 
-    fn take(&mut self, line: &[u8], number: usize, bytes: u64) -> std::result::Result<(), String> {
-        let alien = |error: serde_json::Error| format!("not an entry of a journal: {error}");
-        let head = Head::of(line).map_err(alien)?;
-        match head.kind {
-            Kind::Process => {
-                let mut entry: ProcessEntry = serde_json::from_slice(line).map_err(alien)?;
-                compact(&mut entry);
+    fn take(&mut self, (line, bytes): Parsed) -> std::result::Result<(), String> {
+        self.lines += 1;
+        self.bytes += bytes as u64;
+        match line? {
+            Line::Process(line) => self.process(*line),
+            Line::Block(pilot, end) => {
                 let key = Key {
-                    pilot: head.pilot,
-                    case: entry.case.clone(),
-                    block: entry.block,
-                    attempt: entry.attempt,
+                    pilot,
+                    case: self.shared.name(&end.case),
+                    block: end.block,
+                    attempt: end.attempt,
                 };
-                self.process(key, entry)
-            }
-            Kind::Block => {
-                let entry: BlockEntry = serde_json::from_slice(line).map_err(alien)?;
-                let key = Key {
-                    pilot: head.pilot,
-                    case: entry.case.clone(),
-                    block: entry.block,
-                    attempt: entry.attempt,
-                };
-                self.end(key, entry, number)?;
-                self.read.whole_bytes = bytes;
+                self.end(key, &end)?;
+                self.read.whole_bytes = self.bytes;
                 Ok(())
             }
         }
     }
 
-    fn process(&mut self, key: Key, entry: ProcessEntry) -> std::result::Result<(), String> {
+    fn process(&mut self, line: ProcessLine) -> std::result::Result<(), String> {
+        let key = Key {
+            pilot: line.pilot,
+            case: line.case,
+            block: line.block,
+            attempt: line.attempt,
+        };
         self.belongs(&key)?;
-        let variant = &entry.variant;
+        let variant = &line.process.variant;
         if let Some(plan) = self.plan {
-            if !plan.variants.iter().any(|other| other.name == *variant) {
+            if !plan.variants.iter().any(|other| *other.name == **variant) {
                 let names: Vec<&str> = plan.variants.iter().map(|v| v.name.as_str()).collect();
                 return Err(format!(
                     "the plan has no variant `{variant}`; it has: {}",
@@ -212,10 +169,10 @@ impl<'a> Collected<'a> {
                 ));
             }
             let build = plan.build_of_block(key.block);
-            if entry.build != build {
+            if line.process.build as usize != build {
                 return Err(format!(
                     "{key} ran build {} of {variant}, but the plan says build {build}",
-                    entry.build
+                    line.process.build
                 ));
             }
         }
@@ -223,47 +180,56 @@ impl<'a> Collected<'a> {
             return Err(format!("{key} has a second process of {variant}"));
         }
         self.open_key = Some(key);
-        self.open.push(entry);
+        self.fault = self.fault.take().or(line.fault);
+        self.open.push(line.process);
         Ok(())
     }
 
-    fn end(
-        &mut self,
-        key: Key,
-        mut end: BlockEntry,
-        number: usize,
-    ) -> std::result::Result<(), String> {
+    fn end(&mut self, key: Key, end: &BlockEntry) -> std::result::Result<(), String> {
         self.belongs(&key)?;
-        if end.dropped.is_none() {
-            end.dropped = self.impossible();
-        }
-        let entries = match key.pilot {
-            true => &mut self.read.pilot,
-            false => &mut self.read.entries,
+        let impossible = match end.dropped {
+            None => self.impossible(),
+            Some(_) => None,
         };
-        let processes = self.open.drain(..).map(Box::new);
-        entries.extend(processes.map(Entry::Process));
-        entries.push(Entry::Block(end));
+        // The next block has as many: a list of that length need not be cut.
+        let next = Vec::with_capacity(self.open.len());
+        let processes = std::mem::replace(&mut self.open, next).into_boxed_slice();
+        let mut block = kept::block(end, processes, &mut self.shared);
+        block.dropped = block.dropped.or(impossible.map(String::into_boxed_str));
+        match key.pilot {
+            true => self.read.pilot.push(block),
+            false => self.read.blocks.push(block),
+        }
         self.open_key = None;
-        self.ended.insert(key, number);
+        self.fault = None;
+        self.ended
+            .entry(key.case)
+            .or_default()
+            .insert((key.pilot, key.block, key.attempt), self.lines);
         Ok(())
     }
 
     /// Whether a line of this block can stand here.
     fn belongs(&self, key: &Key) -> std::result::Result<(), String> {
-        if let Some(line) = self.ended.get(key) {
+        match &self.open_key {
+            // What holds for the lines of a block was found at its first.
+            Some(open) if open == key => return Ok(()),
+            _ => {}
+        }
+        let ended = self.ended.get(&key.case);
+        if let Some(line) = ended.and_then(|of| of.get(&(key.pilot, key.block, key.attempt))) {
             return Err(format!(
                 "{key} ended on line {line} already; a block counts once, so one of the two has to go"
             ));
         }
-        if let Some(open) = self.open_key.as_ref().filter(|open| *open != key) {
+        if let Some(open) = &self.open_key {
             return Err(format!(
                 "a line of {key} stands where {open} has not ended: its lines were reordered, or some are \
                  missing"
             ));
         }
         let Some(plan) = self.plan else { return Ok(()) };
-        let case = plan.cases.iter().find(|case| case.id == key.case);
+        let case = plan.cases.iter().find(|case| *case.id == *key.case);
         let blocks = match (&plan.pilot, case) {
             (None, _) if key.pilot => return Err("the plan has no pilot".into()),
             // A case that the pilot found impossible to run is no case of the plan.
@@ -278,13 +244,13 @@ impl<'a> Collected<'a> {
     }
 
     /// Why the block that ends here cannot have gone well, though its line says so.
-    fn impossible(&self) -> Option<String> {
+    fn impossible(&mut self) -> Option<String> {
         if let Some(plan) = self.plan {
-            let has = |name: &str| self.open.iter().any(|process| process.variant == name);
+            let has = |name: &str| self.open.iter().any(|process| *process.variant == *name);
             if let Some(missing) = plan.variants.iter().find(|variant| !has(&variant.name)) {
                 return Some(format!("it has no process of {}", missing.name));
             }
         }
-        self.open.iter().find_map(fault)
+        self.fault.take()
     }
 }

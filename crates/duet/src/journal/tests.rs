@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use probe::Observation;
+
 use crate::analysis::analyse;
 use crate::plan::Plan;
 use crate::process::Turn;
@@ -55,8 +57,8 @@ fn what_is_appended_is_read_back() {
     journal.append(&entries[..3]).expect("written");
     journal.append(&entries[3..]).expect("written");
     let back = read(&file(&folder)).expect("readable");
-    assert_eq!(back.entries, entries);
-    assert_eq!(back.pilot, entries[..3], "the pilot is kept apart");
+    assert_eq!(back.blocks, keep(&entries));
+    assert_eq!(back.pilot, keep(&entries[..3]), "the pilot is kept apart");
     assert_eq!((back.torn, back.unfinished), (false, 0));
     assert_eq!(
         back.whole_bytes,
@@ -78,7 +80,10 @@ fn the_order_of_blocks_and_of_their_processes_does_not_matter() {
     blocks.reverse();
     blocks.iter_mut().for_each(|block| block.swap(0, 1));
     let read = read_lines(&blocks.concat()).expect("the same blocks");
-    assert_eq!(analyse(&plan, &read.entries), analyse(&plan, &entries));
+    assert_eq!(
+        analyse(&plan, &read.blocks),
+        analyse(&plan, &keep(&entries))
+    );
 }
 
 #[test]
@@ -92,10 +97,8 @@ fn the_order_of_the_keys_of_a_line_does_not_matter() {
         })
         .collect();
     assert!(!sorted[0].starts_with("{\"kind\""), "{}", sorted[0]);
-    assert_eq!(
-        read_lines(&sorted).expect("the same lines").entries,
-        entries
-    );
+    let read = read_lines(&sorted).expect("the same lines");
+    assert_eq!(read.blocks, keep(&entries));
 }
 
 #[test]
@@ -114,12 +117,12 @@ fn what_follows_the_last_whole_block_does_not_count() {
     for length in (text - last_block..text).step_by(3) {
         fs::write(file(&folder), &bytes[..length]).expect("written");
         let read = read(&file(&folder)).expect("a torn end is no error");
-        assert_eq!(read.entries, entries[..entries.len() - 3]);
+        assert_eq!(read.blocks, keep(&entries[..entries.len() - 3]));
         assert_eq!(read.whole_bytes, (text - last_block) as u64);
         assert_eq!(read.torn, bytes[length - 1] != b'\n');
     }
     fs::write(file(&folder), "").expect("written");
-    assert!(read(&file(&folder)).expect("no lines").entries.is_empty());
+    assert!(read(&file(&folder)).expect("no lines").blocks.is_empty());
 }
 
 /// The example's lines after `change` are refused, and the message has the number of the line and `part`.
@@ -186,7 +189,7 @@ fn check_invalid(change: impl Fn(&mut Vec<Turn>), reason: &str) {
     };
     change(&mut process.turns);
     let read = read_lines(&lines(&entries)).expect("well-formed");
-    let result = analyse(&plan, &read.entries);
+    let result = analyse(&plan, &read.blocks);
     assert_eq!(result.dropped.len(), 1);
     assert_eq!(result.dropped[0].reason, reason);
     assert_eq!(result.comparisons[0].wall.blocks, 2);
@@ -221,7 +224,7 @@ fn a_block_that_lacks_something_is_invalid() {
     let mut without_process = lines(&entries);
     without_process.remove(1);
     let read = read_lines(&without_process).expect("well-formed");
-    let result = analyse(&plan, &read.entries);
+    let result = analyse(&plan, &read.blocks);
     assert_eq!(result.dropped[0].reason, "it has no process of b");
 
     let mut entries = entries;
@@ -229,7 +232,7 @@ fn a_block_that_lacks_something_is_invalid() {
         process.observation = None;
     }
     let read = read_lines(&lines(&entries)).expect("well-formed");
-    let result = analyse(&plan, &read.entries);
+    let result = analyse(&plan, &read.blocks);
     assert_eq!(result.dropped[0].reason, "b: it has no observation");
 }
 
@@ -314,12 +317,109 @@ fn a_full_disk_leaves_a_journal_that_can_go_on() {
             let folder = folder();
             fs::write(file(&folder), &disk.bytes).expect("written");
             let read = read(&file(&folder)).expect("readable");
-            assert_eq!(read.entries, entries[..kept * 3]);
+            assert_eq!(read.blocks, keep(&entries[..kept * 3]));
             let mut journal = Journal::open(&file(&folder)).expect("writable");
             journal.cut(read.whole_bytes).expect("cut");
             journal.append(&entries[kept * 3..]).expect("written");
             let read = super::read(&file(&folder)).expect("readable");
-            assert_eq!(read.entries, entries);
+            assert_eq!(read.blocks, keep(&entries));
         }
     }
+}
+
+/// An observation with everything that may be in one.
+fn rich() -> Observation {
+    let value = serde_json::json!({
+        "schema": 1, "case": "a/b/c", "identity": probe::Identity::of_this_process("system"),
+        "phases": {
+            "fit": {"iterations": [2], "wall_ns": [7], "user_ns": [5], "sys_ns": [1], "minor_faults": [0],
+                    "major_faults": [0], "voluntary_switches": [0], "involuntary_switches": [0]},
+            "quer\"y": {"iterations": [2], "wall_ns": [7], "user_ns": [5], "sys_ns": [1], "minor_faults": [0],
+                    "major_faults": [0], "voluntary_switches": [0], "involuntary_switches": [0],
+                    "histogram": {"count": 3, "mean_ns": 4.5, "min_ns": 1, "p50_ns": 4, "p90_ns": 6, "p95_ns": 6,
+                                  "p99_ns": 6, "p999_ns": 6, "max_ns": 9},
+                    "client_cpu_ns_per_operation": 2.5},
+        },
+        "peak_rss_bytes": 4096, "setup_ns": 3,
+        "timeline": {"interval_ns": 100, "missed_ticks": 0, "elapsed_ns": [100, 200], "cpu_percent": [50.0, 100.0],
+                     "rss_bytes": [1000, 2000]},
+        "result": {"text": "x", "b\u{e9}ta": -7, "whole": 12, "part": 0.5, "list": [1, {"a": 2}], "map": {"a": [3]},
+                   "yes": true, "none": null},
+        "fingerprint": {"hash": "abc"},
+    });
+    serde_json::from_value(value).expect("an observation")
+}
+
+#[test]
+fn what_is_kept_is_the_same_whether_it_was_read_or_has_just_been_run() {
+    let (_, mut entries) = example();
+    for (number, entry) in entries.iter_mut().enumerate() {
+        if let Entry::Process(process) = entry {
+            process.observation = Some(rich());
+            if number == 0 {
+                process.timeline = Some(TimeLine {
+                    ran_ns: vec![0, 1],
+                    cpu_ns: vec![0, 2],
+                    rss_bytes: vec![5, 6],
+                });
+                process.slices = Some(Slices {
+                    count: 3,
+                    slice_ns: 20,
+                    stop_ns_median: 1,
+                    stop_ns_max: 2,
+                    overlap_ns: 4,
+                    refill_ns: None,
+                });
+            }
+        }
+    }
+    let read = read_lines(&lines(&entries)).expect("well-formed");
+    assert_eq!(read.blocks, keep(&entries));
+    let kept = &read.blocks[0].processes;
+    let names: Vec<(&str, f64)> = kept[0].results.iter().map(|(n, x)| (&**n, *x)).collect();
+    assert_eq!(names, [("b\u{e9}ta", -7.0), ("part", 0.5), ("whole", 12.0)]);
+    assert_eq!(kept[0].operations.len(), 1);
+    assert_eq!(&*kept[0].operations[0].phase, "quer\"y");
+    assert_eq!(kept[0].operations[0].client_cpu_ns, Some(2.5));
+    assert_eq!(kept[0].timeline.len(), 2);
+    assert_eq!(kept[1].timeline[1].cpu_ns, 150, "its own samples");
+    assert!(
+        std::sync::Arc::ptr_eq(
+            &read.blocks[0].processes[1].results,
+            &read.blocks[2].processes[1].results
+        ),
+        "equal results are there once"
+    );
+}
+
+#[test]
+fn a_long_journal_is_read_in_pieces_in_its_order() {
+    let plan = plan(2500, &["a/b/c", "d/e/f"]);
+    let entries = entries(&plan);
+    let folder = folder();
+    let mut lines = lines(&entries);
+    write(&file(&folder), &lines);
+    let bytes = fs::metadata(file(&folder)).expect("there").len();
+    assert!(bytes > 8 << 20, "{bytes} bytes are no long journal");
+    let read = read_planned(&file(&folder), &plan).expect("well-formed");
+    assert_eq!(read.blocks, keep(&entries));
+    assert_eq!(
+        (read.whole_bytes, read.torn, read.unfinished),
+        (bytes, false, 0)
+    );
+    // The first of two wrong lines is named, wherever the pieces end.
+    lines[9_123] = "alien".into();
+    lines[14_000] = "alien".into();
+    write(&file(&folder), &lines);
+    let error = read_planned(&file(&folder), &plan).expect_err("alien");
+    assert!(error.to_string().contains("line 9124:"), "{error}");
+    // A line that is longer than a piece.
+    lines.truncate(9);
+    lines[4] = lines[4].replace(
+        "\"result\":{}",
+        &format!("\"result\":{{\"long\":\"{}\"}}", "x".repeat(5 << 20)),
+    );
+    write(&file(&folder), &lines);
+    let read = read_planned(&file(&folder), &plan).expect("well-formed");
+    assert_eq!(read.blocks, keep(&entries[..9]));
 }

@@ -1,21 +1,25 @@
 //! What a process can have reported, and what not.
 
-use super::ProcessEntry;
+use crate::process::Turn;
 
-/// Why the process of a block that ended well cannot have run so; `None` if it can.
+/// Why the process of the variant `name`, of a block that ended well, cannot have run so; `None` if it can.
 ///
 /// The instrument checks each turn when it comes. A journal that was copied, edited or written by a broken
 /// disk is checked again when it is read.
-pub fn fault(process: &ProcessEntry) -> Option<String> {
-    let name = &process.variant;
-    if let Some(error) = &process.error {
+pub fn fault(
+    name: &str,
+    error: Option<&str>,
+    has_observation: bool,
+    turns: &[Turn],
+) -> Option<String> {
+    if let Some(error) = error {
         return Some(format!("{name}: {error}"));
     }
-    if process.observation.is_none() {
+    if !has_observation {
         return Some(format!("{name}: it has no observation"));
     }
     let mut before = 0;
-    for (number, turn) in process.turns.iter().enumerate() {
+    for (number, turn) in turns.iter().enumerate() {
         if turn.iterations == 0 {
             return Some(format!("{name}: turn {number} has no iterations"));
         }

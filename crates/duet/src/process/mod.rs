@@ -6,6 +6,7 @@
 mod group;
 mod guardian;
 mod output;
+mod timeline;
 
 use std::io::Write;
 use std::path::Path;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Variant;
 use group::{Group, Stop};
 pub use output::LastWords;
+pub use timeline::{Moment, TimeLine};
 
 /// A process's answer to `go`: the turn on the monotonic clock, and what it cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +91,12 @@ pub struct Process<'a> {
     most_threads: Option<u64>,
     /// The iterations of the turn that it owes an answer for.
     owed: u64,
+    /// Its CPU and memory over time, where it is watched and can be read.
+    watch: Option<timeline::Watch>,
+    /// The time for which it was let run in turns that have ended, or in slices, nanoseconds.
+    ran_ns: u64,
+    /// The same when its turn began.
+    ran_before_ns: u64,
 }
 
 /// How often a wait looks for the user's interrupt and for a process that has ended without closing its
@@ -151,6 +159,9 @@ impl<'a> Process<'a> {
             turns: 0,
             most_threads: None,
             owed: 0,
+            watch: None,
+            ran_ns: 0,
+            ran_before_ns: 0,
         })
     }
 
@@ -201,15 +212,47 @@ impl<'a> Process<'a> {
     /// A process that fails, hangs, or answers something that cannot be.
     pub fn turn(&mut self, iterations: u64) -> Result<Turn, Failure> {
         self.go(iterations)?;
-        let deadline = Instant::now() + self.timeout;
+        let started = Instant::now();
         loop {
             if let Some(turn) = self.turn_within(LOOK_UP)? {
+                self.has_run(turn.wall_ns());
                 return Ok(turn);
             }
-            if Instant::now() >= deadline {
+            self.look(started.elapsed());
+            if started.elapsed() >= self.timeout {
                 return Err(self.hung(TURN));
             }
         }
+    }
+
+    /// Reads CPU and memory of the process, which is ready, from now on, every tenth of a second for which it is
+    /// let run. Where it cannot be read it has no time line.
+    pub fn watch(&mut self) {
+        self.watch = timeline::Watch::start(self.pid());
+    }
+
+    /// Counts time for which the process was let run, now that it stands still.
+    pub fn has_run(&mut self, ns: u64) {
+        self.ran_ns += ns;
+        self.look(Duration::ZERO);
+    }
+
+    /// The time for which it was let run in slices of its present turn, nanoseconds.
+    pub fn ran_in_turn_ns(&self) -> u64 {
+        self.ran_ns - self.ran_before_ns
+    }
+
+    /// Looks at the process, which was let run for `more` since what was counted last.
+    pub fn look(&mut self, more: Duration) {
+        let ran_ns = self.ran_ns + more.as_nanos() as u64;
+        if let Some(watch) = &mut self.watch {
+            watch.look(ran_ns);
+        }
+    }
+
+    /// CPU and memory over the time for which it was let run; it ends here, after the last turn.
+    pub fn timeline(&mut self) -> Option<TimeLine> {
+        Some(self.watch.take()?.end(self.ran_ns))
     }
 
     /// Tells the process to run a turn. Its answer comes from [`Process::turn_within`].
@@ -218,6 +261,7 @@ impl<'a> Process<'a> {
     /// A process that is gone.
     pub fn go(&mut self, iterations: u64) -> Result<(), Failure> {
         self.owed = iterations;
+        self.ran_before_ns = self.ran_ns;
         self.say(&format!("go {iterations}"))
     }
 

@@ -1,12 +1,12 @@
 //! The measured figures as CSV, after RFC 4180: `samples.csv` with every turn, and the short form in `report.html`
 //! with one row a process.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Report;
 use crate::analysis::{cpu_ns_per_iteration, wall_ns_per_iteration};
-use crate::journal::{Entry, ProcessEntry};
+use crate::journal::{KeptBlock, KeptProcess};
 use crate::plan::PlannedCase;
 
 /// The columns that both have first.
@@ -20,8 +20,8 @@ pub fn samples(report: &Report) -> String {
         "{PLACE},turn,warmup,iterations,wall_ns,user_ns,sys_ns,minor_faults,major_faults,voluntary_switches,\
          involuntary_switches,error\n"
     );
-    each_process(report, |case, process, valid| {
-        let place = place(process, valid);
+    each_process(report, |case, block, process| {
+        let place = place(block, process);
         let error = field(process.error.as_deref().unwrap_or_default());
         if process.turns.is_empty() {
             let _ = writeln!(text, "{place},,,,,,,,,,,{error}");
@@ -34,7 +34,7 @@ pub fn samples(report: &Report) -> String {
                 turn.turn,
                 u8::from(number < warmup),
                 turn.iterations,
-                turn.wall_ns(),
+                turn.wall_ns,
                 turn.user_ns,
                 turn.sys_ns,
                 turn.minor_faults,
@@ -50,58 +50,46 @@ pub fn samples(report: &Report) -> String {
 /// One row a process: medians over its measured turns, for an iteration, and its peak memory.
 pub fn processes(report: &Report) -> String {
     let mut text = format!("{PLACE},turns,wall_ns,cpu_ns,peak_rss_bytes,error\n");
-    each_process(report, |case, process, valid| {
+    each_process(report, |case, block, process| {
         let whole = |figure: Option<f64>| figure.map_or(String::new(), |f| format!("{f:.0}"));
-        let observation = process.observation.as_ref();
-        let peak = observation.and_then(|observation| observation.peak_rss_bytes);
         let _ = writeln!(
             text,
             "{},{},{},{},{},{}",
-            place(process, valid),
+            place(block, process),
             process.turns.len(),
             whole(case.and_then(|case| wall_ns_per_iteration(case, process))),
             whole(case.and_then(|case| cpu_ns_per_iteration(case, process))),
-            whole(peak.map(|bytes| bytes as f64)),
+            whole(process.peak_rss_bytes.map(|bytes| bytes as f64)),
             field(process.error.as_deref().unwrap_or_default()),
         );
     });
     text
 }
 
-fn each_process(report: &Report, mut row: impl FnMut(Option<&PlannedCase>, &ProcessEntry, bool)) {
-    let valid: BTreeSet<(&str, usize, usize)> = report
-        .entries
-        .iter()
-        .filter_map(|entry| match entry {
-            Entry::Block(end) if end.dropped.is_none() => {
-                Some((end.case.as_str(), end.block, end.attempt))
-            }
-            _ => None,
-        })
-        .collect();
-    for entry in report.entries {
-        if let Entry::Process(process) = entry {
-            let case = report
-                .plan
-                .cases
-                .iter()
-                .find(|case| case.id == process.case);
-            let place = (process.case.as_str(), process.block, process.attempt);
-            row(case, process, valid.contains(&place));
+fn each_process(
+    report: &Report,
+    mut row: impl FnMut(Option<&PlannedCase>, &KeptBlock, &KeptProcess),
+) {
+    let cases = report.plan.cases.iter();
+    let cases: BTreeMap<&str, &PlannedCase> = cases.map(|case| (case.id.as_str(), case)).collect();
+    for block in report.blocks {
+        let case = cases.get(&*block.case).copied();
+        for process in &block.processes {
+            row(case, block, process);
         }
     }
 }
 
-fn place(process: &ProcessEntry, valid: bool) -> String {
+fn place(block: &KeptBlock, process: &KeptProcess) -> String {
     format!(
         "{},{},{},{},{},{},{}",
-        field(&process.case),
+        field(&block.case),
         field(&process.variant),
-        process.block,
-        process.attempt,
+        block.block,
+        block.attempt,
         process.build,
         process.start_position,
-        u8::from(valid)
+        u8::from(block.dropped.is_none())
     )
 }
 

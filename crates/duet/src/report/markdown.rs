@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::costs::cost_rows;
 use super::{answers, words};
-use crate::analysis::RunResult;
+use crate::analysis::{OverTime, RunResult};
 use crate::machine::Machine;
 use crate::plan::{Plan, PlannedCase};
 use crate::stats::Verdict;
@@ -48,6 +48,7 @@ fn write_all(
     not_run(text, result)?;
     resources(text, result)?;
     cases(text, plan, result)?;
+    over_time(text, result)?;
     variants(text, plan)?;
     costs(text, result)?;
     conditions(text, plan, machine)
@@ -244,6 +245,54 @@ fn cases(text: &mut String, plan: &Plan, result: &RunResult) -> std::fmt::Result
     Ok(())
 }
 
+/// The widest line of text.
+const LINE: usize = 20;
+
+/// CPU and memory of each variant on each case; nothing where no process could be watched.
+fn over_time(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    let rows = result.cases.iter().flat_map(|case| {
+        let watched = case.variants.iter();
+        watched
+            .filter_map(|variant| Some((&case.case, &variant.variant, variant.over_time.as_ref()?)))
+    });
+    let rows: Vec<(&String, &String, &OverTime)> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n## CPU and memory over time\n")?;
+    writeln!(
+        text,
+        "| case | variant | CPU: average, highest | over time | memory: average | over time |"
+    )?;
+    writeln!(text, "|---|---|---:|---|---:|---|")?;
+    for (case, variant, of) in rows {
+        let bytes: Vec<f64> = of.rss_bytes.iter().map(|bytes| *bytes as f64).collect();
+        writeln!(
+            text,
+            "| {} | {} | {}, {} | {} | {} | {} |",
+            escape(case),
+            escape(variant),
+            words::cpu(of.average_cpu_percent),
+            words::cpu(of.peak_cpu_percent),
+            words::line(&shortened(&of.cpu_percent)),
+            words::bytes(of.average_rss_bytes),
+            words::line(&shortened(&bytes)),
+        )?;
+    }
+    writeln!(
+        text,
+        "\nWarm-up included; 100 % is one core, and time is that for which a process was let run. Figures are medians over \
+         the blocks, lines those of the middle block, from 0 to their highest."
+    )
+}
+
+/// Means of neighbours, so that at most [`LINE`] are left.
+fn shortened(figures: &[f64]) -> Vec<f64> {
+    let every = figures.len().div_ceil(LINE).max(1);
+    let mean = |chunk: &[f64]| chunk.iter().sum::<f64>() / chunk.len() as f64;
+    figures.chunks(every).map(mean).collect()
+}
+
 fn interleaving(case: &PlannedCase) -> &'static str {
     case.interleave.words()
 }
@@ -350,5 +399,16 @@ mod tests {
         assert_eq!(escape("a|b<script>"), "a\\|b&lt;script&gt;");
         assert_eq!(escape("kmeans/fit/100k-k5"), "kmeans/fit/100k-k5");
         assert_eq!(code("`x`\ny"), "'x' y");
+    }
+
+    #[test]
+    fn lines_of_text_are_short_and_as_high_as_their_figures() {
+        assert_eq!(words::line(&[0.0, 25.0, 100.0, 51.0]), "▁▂█▅");
+        assert_eq!(words::line(&[0.0, 0.0]), "▁▁");
+        assert_eq!(words::line(&[]), "");
+        assert_eq!(shortened(&[1.0, 3.0]), [1.0, 3.0]);
+        let long: Vec<f64> = (0..60).map(f64::from).collect();
+        assert_eq!(shortened(&long).len(), LINE);
+        assert_eq!(shortened(&long)[..2], [1.0, 4.0]);
     }
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::analysis::RunResult;
 use crate::error::Result;
-use crate::journal::Entry;
+use crate::journal::KeptBlock;
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::results::{self, Results};
@@ -35,7 +35,7 @@ pub struct Report<'a> {
     /// Where it was run.
     pub machine: &'a Machine,
     /// What was measured.
-    pub entries: &'a [Entry],
+    pub blocks: &'a [KeptBlock],
     /// What it says.
     pub result: &'a RunResult,
     /// What the instrument's own test said last on this machine, where it was run.
@@ -49,7 +49,7 @@ pub struct Report<'a> {
 pub fn write(
     plan: &Plan,
     machine: &Machine,
-    entries: &[Entry],
+    blocks: &[KeptBlock],
     result: &RunResult,
     results: &Results,
 ) -> Result<()> {
@@ -57,7 +57,7 @@ pub fn write(
     let report = Report {
         plan,
         machine,
-        entries,
+        blocks,
         result,
         self_test: self_test.as_ref(),
     };

@@ -86,6 +86,22 @@ fn three_digits(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
+/// CPU use, where 100 % is one core.
+pub fn cpu(percent: f64) -> String {
+    format!("{percent:.0} %")
+}
+
+/// Figures over time as a line of text: each as high as its share of the highest.
+pub fn line(figures: &[f64]) -> String {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let highest = figures.iter().copied().fold(0.0, f64::max);
+    let height = |figure: &f64| match highest > 0.0 {
+        true => HEIGHTS[((figure / highest * 8.0).ceil() as usize).clamp(1, 8) - 1],
+        false => HEIGHTS[0],
+    };
+    figures.iter().map(height).collect()
+}
+
 /// A p-value: `0.012`, or `< 0.001`.
 pub fn p_value(p: f64) -> String {
     match p {

@@ -15,6 +15,7 @@ mod order_effect;
 mod paired_t;
 mod power;
 mod ranks;
+mod selection;
 mod sign_test;
 mod signed_rank;
 mod variance;
@@ -42,12 +43,17 @@ pub use verdict::{Evidence, Verdict};
 /// assert_eq!(duet::stats::median(&[]), None);
 /// ```
 pub fn median(values: &[f64]) -> Option<f64> {
-    let sorted = sorted(values);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
+    median_of(values.to_vec())
+}
+
+/// The median of values that are not needed any more.
+pub(crate) fn median_of(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
         0 => None,
-        n if n % 2 == 1 => Some(sorted[middle]),
-        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
+        n if n % 2 == 1 => Some(values[middle]),
+        _ => Some((values[middle - 1] + values[middle]) / 2.0),
     }
 }
 

@@ -7,7 +7,8 @@
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::ranks::{doubled_ranks, fixed_size_sum_distribution, two_sided};
-use super::{all_finite, median};
+use super::selection::{self, Differences};
+use super::{all_finite, sorted};
 
 /// Above so many values in both groups together the normal approximation is used.
 const EXACT_UP_TO: usize = 60;
@@ -47,11 +48,8 @@ pub fn order_effect(log_ratios: &[f64], reference_first: &[bool]) -> Option<Orde
         of_group.map(|(ratio, _)| *ratio).collect()
     };
     let (first, second) = (group(true), group(false));
-    let differences: Vec<f64> = first
-        .iter()
-        .flat_map(|a| second.iter().map(move |b| a - b))
-        .collect();
-    let difference = median(&differences)?;
+    let (sorted_first, sorted_second) = (sorted(&first), sorted(&second));
+    let difference = selection::median(&Differences(&sorted_first, &sorted_second))?;
     let ranks = doubled_ranks(log_ratios);
     let sum: usize = ranks
         .iter()

@@ -79,7 +79,16 @@ pub fn median_interval(values: &[f64], level: f64) -> Option<Interval> {
     }
     let n = values.len();
     let coverage = |k: usize| 1.0 - 2.0 * binomial_cdf(n, 0.5, k as i64 - 1);
-    let k = (1..=n / 2).take_while(|&k| coverage(k) >= level).last()?;
+    // The coverage falls with k: the largest k is found by halving.
+    let (mut low, mut high) = (0, n / 2);
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        match coverage(middle) >= level {
+            true => low = middle,
+            false => high = middle - 1,
+        }
+    }
+    let k = Some(low).filter(|k| *k > 0)?;
     let sorted = sorted(values);
     Some(Interval {
         low: sorted[k - 1],

@@ -9,7 +9,8 @@
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::ranks::{doubled_ranks, subset_sum_distribution, two_sided};
-use super::{Interval, all_finite, median, sorted};
+use super::selection::{WalshAverages, middle, select};
+use super::{Interval, all_finite, sorted};
 
 /// Above so many values the normal approximation is used: it is good to three digits there, and the
 /// exact distribution takes time in the third power of their number.
@@ -80,22 +81,15 @@ pub fn hodges_lehmann(values: &[f64], level: f64) -> Option<Location> {
     if !all_finite(values) {
         return None;
     }
-    let mut averages = Vec::with_capacity(values.len() * (values.len() + 1) / 2);
-    for (index, first) in values.iter().enumerate() {
-        // Halves are added, so that the sum of two huge values does not overflow.
-        averages.extend(
-            values[index..]
-                .iter()
-                .map(|second| first / 2.0 + second / 2.0),
-        );
-    }
-    let averages = sorted(&averages);
-    let point = median(&averages)?;
-    let interval = critical_rank(values.len(), level).map(|(k, coverage)| Interval {
-        low: averages[k - 1],
-        high: averages[averages.len() - k],
-        level: coverage,
-    });
+    let sorted = sorted(values);
+    let averages = WalshAverages(&sorted);
+    let count = values.len() * (values.len() + 1) / 2;
+    let critical = critical_rank(values.len(), level);
+    let k = critical.map_or(1, |(k, _)| k);
+    let ranks = [count.checked_sub(1)? / 2, count / 2, k - 1, count - k];
+    let [lower, upper, low, high] = select(&averages, ranks)?;
+    let point = middle(lower, upper);
+    let interval = critical.map(|(_, level)| Interval { low, high, level });
     Some(Location { point, interval })
 }
 

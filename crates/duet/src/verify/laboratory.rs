@@ -1,5 +1,7 @@
 //! Made-up runs whose truth is known, put through the analysis that real runs go through.
 
+use std::sync::Arc;
+
 use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde_json::json;
@@ -7,14 +9,13 @@ use serde_json::json;
 use super::noise::normal;
 use crate::analysis::RunResult;
 use crate::config::Variant;
-use crate::journal::{BlockEntry, Entry, ProcessEntry};
+use crate::journal::{KeptBlock, KeptProcess, KeptTurn};
 use crate::plan::{PLAN_SCHEMA, Plan};
-use crate::process::Turn;
 use crate::schedule::generator;
-use probe::{Identity, Observation};
+use probe::Identity;
 
 /// The analysis under test: the one that gives the verdicts, except where a test puts a broken one in its place.
-pub type Analyse = fn(&Plan, &[Entry]) -> RunResult;
+pub type Analyse = fn(&Plan, &[KeptBlock]) -> RunResult;
 
 /// Turns in a process: one to warm up and two that count.
 const TURNS: usize = 3;
@@ -29,14 +30,13 @@ pub struct Laboratory {
     seed: u64,
     plan: Plan,
     /// A process of the reference and one of the other variant.
-    processes: [ProcessEntry; 2],
-    end: BlockEntry,
+    processes: [KeptProcess; 2],
 }
 
 impl Laboratory {
     /// A laboratory that tests `analyse` with comparisons at the margin of equivalence `margin`.
     ///
-    /// Plan and journal are made from the data that their files would hold, so that they are read as those are.
+    /// The plan is made from the data that its file would hold, so that it is read as that is.
     pub fn new(analyse: Analyse, seed: u64, margin: f64) -> serde_json::Result<Self> {
         let identity = Identity::of_this_process("system");
         let variant = |name: &str| {
@@ -52,20 +52,23 @@ impl Laboratory {
                 "tolerance": 1e-9,
             }],
         });
-        let observation = Observation::new("", identity.clone());
-        let process = |name: &str| {
-            serde_json::from_value(json!({
-                "case": "", "block": 0, "attempt": 0, "variant": name, "start_position": 0, "turns": [],
-                "observation": observation, "error": null,
-            }))
+        let process = |name: &str| KeptProcess {
+            variant: name.into(),
+            build: 0,
+            start_position: 0,
+            turns: Box::default(),
+            slices: None,
+            timeline: Box::default(),
+            peak_rss_bytes: None,
+            results: [].into(),
+            operations: Box::default(),
+            error: None,
         };
-        let end = json!({"case": "", "block": 0, "attempt": 0, "ended": "", "dropped": null});
         Ok(Self {
             analyse,
             seed,
             plan: serde_json::from_value(plan)?,
-            processes: [process("reference")?, process("other")?],
-            end: serde_json::from_value(end)?,
+            processes: [process("reference"), process("other")],
         })
     }
 
@@ -79,10 +82,11 @@ impl Laboratory {
         let mut plan = self.plan.clone();
         let template = plan.cases.remove(0);
         plan.blocks = cases.iter().map(Vec::len).max().unwrap_or(0);
-        let mut entries = Vec::with_capacity(cases.iter().map(|case| 3 * case.len()).sum());
+        let mut blocks = Vec::with_capacity(cases.iter().map(Vec::len).sum());
         for (number, log_ratios) in cases.iter().enumerate() {
             let mut case = template.clone();
             case.id = format!("made-up/case/{number}");
+            let id: Arc<str> = case.id.as_str().into();
             let mut machine = rng.gen_range(15.0..18.0);
             for (block, log_ratio) in log_ratios.iter().enumerate() {
                 let mut speeds = [0.0; TURNS];
@@ -90,21 +94,24 @@ impl Laboratory {
                     machine += MACHINE_SD * normal(rng);
                     *speed = machine;
                 }
-                for (process, shift) in self.processes.iter().zip([0.0, *log_ratio]) {
-                    let mut process = process.clone();
-                    process.case.clone_from(&case.id);
-                    process.block = block;
-                    process.turns = turns(&speeds, shift);
-                    entries.push(Entry::Process(Box::new(process)));
-                }
-                let mut end = self.end.clone();
-                end.case.clone_from(&case.id);
-                end.block = block;
-                entries.push(Entry::Block(end));
+                let with_turns = |(process, shift): (&KeptProcess, f64)| KeptProcess {
+                    turns: turns(&speeds, shift),
+                    ..process.clone()
+                };
+                let shifts = [0.0, *log_ratio];
+                blocks.push(KeptBlock {
+                    case: Arc::clone(&id),
+                    block,
+                    attempt: 0,
+                    processes: self.processes.iter().zip(shifts).map(with_turns).collect(),
+                    conditions: None,
+                    disturbed: false,
+                    dropped: None,
+                });
             }
             plan.cases.push(case);
         }
-        (self.analyse)(&plan, &entries)
+        (self.analyse)(&plan, &blocks)
     }
 
     /// Makes an experiment `count` times, each time with a generator of its own, on all processors. The results
@@ -138,13 +145,12 @@ impl Laboratory {
 }
 
 /// Turns of a process on a machine of these speeds, all of them longer by `shift` on the log scale.
-fn turns(speeds: &[f64], shift: f64) -> Vec<Turn> {
-    let turn = |(number, speed): (usize, &f64)| Turn {
-        turn: number as u64,
+fn turns(speeds: &[f64], shift: f64) -> Box<[KeptTurn]> {
+    let turn = |(number, speed): (usize, &f64)| KeptTurn {
+        turn: number as u32,
         iterations: 1,
-        start_ns: 1,
-        end_ns: 1 + (speed + shift).exp().round() as u64,
-        ..Turn::default()
+        wall_ns: (speed + shift).exp().round() as u64,
+        ..KeptTurn::default()
     };
     speeds.iter().enumerate().map(turn).collect()
 }

@@ -6,6 +6,7 @@
 
 pub mod check;
 mod clock;
+pub mod interleaving;
 pub mod laboratory;
 pub(crate) mod noise;
 pub mod real;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Check, Count};
 use super::clock::Clock;
+use super::interleaving::Interleaving;
 use super::series::Series;
 use crate::analysis::{Comparison, RatioInterval};
 use crate::block::Block;
@@ -19,6 +20,7 @@ use crate::builds::Workshop;
 use crate::calibrate::calibrate;
 use crate::conditions::Gates;
 use crate::config::{Case, Config, Suite};
+use crate::disturbance::Disturbance;
 use crate::error::{Error, Result};
 use crate::fixture::Environment;
 use crate::plan::{Interleave, PLAN_SCHEMA, Plan, PlannedVariant, Surroundings};
@@ -44,8 +46,9 @@ const EFFECTS: [f64; 4] = [0.01, 0.02, 0.03, 0.05];
 /// The ways to interleave that are compared with running one after the other.
 const MODES: [Interleave; 1] = [Interleave::Lockstep];
 
-/// The shares of the time for identical variants, injected slowdowns and the ways to interleave.
-const SHARES: [f64; 3] = [0.4, 0.35, 0.25];
+/// The shares of the time for identical variants, injected slowdowns, and the ways to interleave without and with a
+/// disturbance.
+const SHARES: [f64; 4] = [0.4, 0.3, 0.15, 0.15];
 
 /// What real processes gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +67,8 @@ pub struct Real {
     pub injected: Vec<Injected>,
     /// The ways to interleave.
     pub modes: Vec<Mode>,
+    /// What interleaving gives: on this host as it is, and under a disturbance that the test brings.
+    pub interleaving: Vec<Interleaving>,
     /// What the time was too short for.
     pub not_measured: Vec<String>,
 }
@@ -105,6 +110,8 @@ pub struct Mode {
     pub case: String,
     /// The way to interleave.
     pub interleave: String,
+    /// Whether the test brought a disturbance of its own.
+    pub disturbed: bool,
     /// Blocks.
     pub blocks: usize,
     /// The standard deviation of their log-ratios.
@@ -164,7 +171,19 @@ impl Bench<'_> {
         let clock = Clock::start(self.seconds);
         let (same, pilots) = self.same(&plan, &clock)?;
         let injected = self.injected(&plan, &pilots, &clock)?;
-        let modes = self.modes(&plan, &clock)?;
+        let mut modes = self.modes(&plan, &clock, false)?;
+        {
+            let _disturbance = Disturbance::start(self.seed);
+            modes.extend(self.modes(&plan, &clock, true)?);
+        }
+        let chosen = |id: &str| {
+            let mut cases = plan.cases.iter();
+            cases.find(|case| case.id == id).map(|case| case.interleave)
+        };
+        let interleaving: Vec<Interleaving> = [false, true]
+            .into_iter()
+            .filter_map(|disturbed| Interleaving::of(&modes, disturbed, chosen))
+            .collect();
         let seconds = clock.finish();
         let called_different = total(same.iter().map(|row| row.called_different));
         let wanted = injected.iter().filter(|row| row.effect == WANTED.0);
@@ -192,6 +211,7 @@ impl Bench<'_> {
             WANTED.1,
         );
         checks.push(bias(&modes));
+        checks.extend(interleaving.iter().filter_map(Interleaving::check));
         let real = Real {
             minutes: seconds / 60.0,
             variant: name,
@@ -200,6 +220,7 @@ impl Bench<'_> {
             same,
             injected,
             modes,
+            interleaving,
             not_measured,
         };
         Ok((real, checks))
@@ -341,7 +362,7 @@ impl Bench<'_> {
     }
 
     /// Identical variants under each way to interleave, a block of each in turn.
-    fn modes(&self, plan: &Plan, clock: &Clock) -> Result<Vec<Mode>> {
+    fn modes(&self, plan: &Plan, clock: &Clock, disturbed: bool) -> Result<Vec<Mode>> {
         let mut series = Vec::new();
         for case in &plan.cases {
             // Slices where the plan chose them: iterations that are long enough for some.
@@ -353,7 +374,8 @@ impl Bench<'_> {
                 series.push(Series::new(plan, case.shared(interleave)));
             }
         }
-        clock.rounds(SHARES[2], || self.round(&mut series, clock))?;
+        let share = SHARES[2 + usize::from(disturbed)];
+        clock.rounds(share, || self.round(&mut series, clock))?;
         let mut rows = Vec::new();
         let mut sequential = None;
         for case in &series {
@@ -371,6 +393,7 @@ impl Bench<'_> {
             rows.push(Mode {
                 case: case.case.id.clone(),
                 interleave: name(case.case.interleave),
+                disturbed,
                 blocks: wall.blocks,
                 block_sd: wall.block_sd,
                 of_sequential: share.map(|(sd, sequential)| sd / sequential),
@@ -400,7 +423,7 @@ impl Bench<'_> {
             series.number += 1;
             match outcome.dropped {
                 Some(reason) => series.drop_block(&reason, clock)?,
-                None => series.done.push(outcome.processes),
+                None => series.add(outcome.processes),
             }
             clock.show(&series.case.id);
         }
@@ -420,7 +443,7 @@ fn variant(built: &PlannedVariant, name: &str, args: &[&str]) -> PlannedVariant 
 }
 
 /// The word for a way to interleave, as the files have it.
-fn name(interleave: Interleave) -> String {
+pub(super) fn name(interleave: Interleave) -> String {
     match serde_json::to_value(interleave) {
         Ok(serde_json::Value::String(word)) => word,
         _ => format!("{interleave:?}"),

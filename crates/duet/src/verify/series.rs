@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use crate::analysis::{Comparison, analyse_for_verdicts};
 use crate::error::{Error, Result};
-use crate::journal::{BlockEntry, Entry, ProcessEntry};
+use crate::journal::{BlockEntry, Entry, KeptBlock, ProcessEntry, keep};
 use crate::plan::{Plan, PlannedCase};
 
 /// Blocks of one case that belong together.
@@ -11,7 +11,7 @@ pub(super) struct Series {
     pub(super) plan: Plan,
     pub(super) case: PlannedCase,
     pub(super) number: usize,
-    pub(super) done: Vec<Vec<ProcessEntry>>,
+    pub(super) done: Vec<KeptBlock>,
     dropped: usize,
 }
 
@@ -57,31 +57,34 @@ impl Series {
             .unwrap_or_default()
     }
 
+    /// Adds a block that counts.
+    pub(super) fn add(&mut self, processes: Vec<ProcessEntry>) {
+        let end = Entry::Block(BlockEntry {
+            case: self.case.id.clone(),
+            block: self.number - 1,
+            attempt: 0,
+            ended: String::new(),
+            conditions: None,
+            disturbed: false,
+            dropped: None,
+        });
+        let processes = processes.into_iter().map(Box::new).map(Entry::Process);
+        let entries: Vec<Entry> = processes.chain([end]).collect();
+        self.done.extend(keep(&entries));
+    }
+
     /// Puts blocks through the analysis as a run of their own, of two variants.
-    fn compare(&self, group: &[Vec<ProcessEntry>], other: usize) -> Option<Comparison> {
+    fn compare(&self, group: &[KeptBlock], other: usize) -> Option<Comparison> {
         let mut plan = self.plan.clone();
         plan.blocks = group.len();
         let other = plan.variants.swap_remove(1 + other);
         plan.variants.truncate(1);
         plan.variants.push(other);
-        let mut entries = Vec::new();
-        for (number, processes) in group.iter().enumerate() {
-            for process in processes {
-                let mut process = process.clone();
-                process.block = number;
-                entries.push(Entry::Process(Box::new(process)));
-            }
-            entries.push(Entry::Block(BlockEntry {
-                case: self.case.id.clone(),
-                block: number,
-                attempt: 0,
-                ended: String::new(),
-                conditions: None,
-                disturbed: false,
-                dropped: None,
-            }));
+        let mut blocks = group.to_vec();
+        for (number, block) in blocks.iter_mut().enumerate() {
+            block.block = number;
         }
-        analyse_for_verdicts(&plan, &entries)
+        analyse_for_verdicts(&plan, &blocks)
             .comparisons
             .into_iter()
             .next()

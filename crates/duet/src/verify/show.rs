@@ -177,6 +177,7 @@ fn real_processes(real: &Real) -> String {
     let mut modes = table(&[
         "case",
         "mode",
+        "host",
         "blocks",
         "noise of a block",
         "of sequential",
@@ -187,6 +188,12 @@ fn real_processes(real: &Real) -> String {
         modes.add_row([
             row.case.clone(),
             row.interleave.clone(),
+            if row.disturbed {
+                "disturbed"
+            } else {
+                "as it is"
+            }
+            .into(),
             row.blocks.to_string(),
             noise(row.block_sd),
             row.of_sequential
@@ -199,6 +206,9 @@ fn real_processes(real: &Real) -> String {
         ]);
     }
     push(&mut text, modes);
+    for claim in &real.interleaving {
+        let _ = writeln!(text, "\n{}", claim.words());
+    }
     for missing in &real.not_measured {
         let _ = writeln!(text, "\nNot measured: {missing}; give more --minutes.");
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::analysis::RunResult;
-use crate::journal::Entry;
+use crate::journal::KeptBlock;
 use crate::plan::Plan;
 use crate::stats::Verdict;
 
@@ -41,17 +41,17 @@ fn failed(analyse: Analyse, times: Repetitions) -> Vec<String> {
 /// The analysis with something done to its result.
 fn broken(
     plan: &Plan,
-    entries: &[Entry],
+    blocks: &[KeptBlock],
     breaks: impl Fn(&mut crate::analysis::Comparison),
 ) -> RunResult {
-    let mut result = analyse_for_verdicts(plan, entries);
+    let mut result = analyse_for_verdicts(plan, blocks);
     result.comparisons.iter_mut().for_each(breaks);
     result
 }
 
 /// The rule that looks at the middle 40 % of the blocks only, as if the others were outliers.
-fn trusts_the_middle(plan: &Plan, entries: &[Entry]) -> RunResult {
-    broken(plan, entries, |comparison| {
+fn trusts_the_middle(plan: &Plan, blocks: &[KeptBlock]) -> RunResult {
+    broken(plan, blocks, |comparison| {
         let mut ratios = comparison.wall.log_ratios.clone();
         ratios.sort_by(f64::total_cmp);
         let (low, high) = (
@@ -68,8 +68,8 @@ fn trusts_the_middle(plan: &Plan, entries: &[Entry]) -> RunResult {
 }
 
 /// Intervals of two thirds of their length, on the log scale.
-fn narrow_intervals(plan: &Plan, entries: &[Entry]) -> RunResult {
-    broken(plan, entries, |comparison| {
+fn narrow_intervals(plan: &Plan, blocks: &[KeptBlock]) -> RunResult {
+    broken(plan, blocks, |comparison| {
         let centre = comparison.wall.ratio;
         if let Some(interval) = &mut comparison.wall.interval_95 {
             interval.low = centre * (interval.low / centre).powf(2.0 / 3.0);
@@ -79,15 +79,15 @@ fn narrow_intervals(plan: &Plan, entries: &[Entry]) -> RunResult {
 }
 
 /// Equivalent as soon as the estimate lies inside the margin.
-fn lenient_equivalence(plan: &Plan, entries: &[Entry]) -> RunResult {
-    broken(plan, entries, |comparison| {
+fn lenient_equivalence(plan: &Plan, blocks: &[KeptBlock]) -> RunResult {
+    broken(plan, blocks, |comparison| {
         comparison.within_margin = comparison.wall.ratio.ln().abs() < plan.margin.ln_1p();
     })
 }
 
 /// No correction for many comparisons.
-fn uncorrected(plan: &Plan, entries: &[Entry]) -> RunResult {
-    broken(plan, entries, |comparison| {
+fn uncorrected(plan: &Plan, blocks: &[KeptBlock]) -> RunResult {
+    broken(plan, blocks, |comparison| {
         if comparison.wall.p <= 0.05 {
             comparison.verdict = Verdict::Slower;
         }
@@ -95,8 +95,8 @@ fn uncorrected(plan: &Plan, entries: &[Entry]) -> RunResult {
 }
 
 /// Nothing is ever found.
-fn blind(plan: &Plan, entries: &[Entry]) -> RunResult {
-    broken(plan, entries, |comparison| {
+fn blind(plan: &Plan, blocks: &[KeptBlock]) -> RunResult {
+    broken(plan, blocks, |comparison| {
         comparison.verdict = Verdict::Inconclusive
     })
 }

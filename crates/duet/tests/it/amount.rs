@@ -96,6 +96,10 @@ fn amounts_exclude_each_other_and_are_checked() {
         let all = [&["run"], args].concat();
         finished(duet(&config, &all).output()).assert(2, &[part]);
     };
+    refused(
+        &["--blocks", "10001"],
+        "--blocks 10001 is more than a case can have, which is 10000",
+    );
     refused(&["--blocks", "6", "--detect", "2%"], "cannot be used with");
     refused(&["--blocks", "6", "--budget", "1m"], "cannot be used with");
     refused(&["--detect", "2%", "--budget", "1m"], "cannot be used with");

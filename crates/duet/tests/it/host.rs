@@ -6,7 +6,8 @@
 //!     cargo test --package duet --test it host:: -- --ignored --nocapture --test-threads 1
 //! ```
 //!
-//! `DUET_TRIAL_BLOCKS` (default 10) and `DUET_TRIAL_SECONDS` (default 1) set how much is measured.
+//! `DUET_TRIAL_BLOCKS` (default 10) and `DUET_TRIAL_SECONDS` (default 1) set how much is measured;
+//! `DUET_TRIAL_DISTURBED=1` adds bursts of other work on every CPU, drawn from `DUET_TRIAL_SEED`.
 
 #![expect(
     clippy::print_stderr,
@@ -28,6 +29,7 @@ fn trial() -> Trial {
         seconds: number("DUET_TRIAL_SECONDS", 1.0),
         seed: number("DUET_TRIAL_SEED", 1.0) as u32,
         timeout_seconds: 120,
+        disturbed: number("DUET_TRIAL_DISTURBED", 0.0) > 0.0,
     }
 }
 

@@ -6,6 +6,7 @@ mod first_time;
 mod gate;
 mod host;
 mod hostile;
+mod over_time;
 mod overhead;
 mod report;
 mod resume;

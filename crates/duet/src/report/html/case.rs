@@ -2,7 +2,7 @@
 
 use super::case_plots::plots;
 use super::svg::Svg;
-use crate::analysis::{CaseFigures, Comparison, RunResult, ValidBlock};
+use crate::analysis::{CaseFigures, Comparison, OverTime, RunResult, ValidBlock};
 use crate::plan::{Plan, PlannedCase};
 use crate::report::words;
 use crate::stats::Verdict;
@@ -81,6 +81,18 @@ pub fn case_view(
 type FigureLine = (&'static str, &'static str, fn(f64) -> String);
 
 fn figure_rows(figures: &CaseFigures) -> Vec<(String, Vec<String>)> {
+    type OverTimeLine = (&'static str, fn(&OverTime) -> String);
+    const OVER_TIME: [OverTimeLine; 3] = [
+        ("CPU over time: average", |of| {
+            words::cpu(of.average_cpu_percent)
+        }),
+        ("CPU over time: highest", |of| {
+            words::cpu(of.peak_cpu_percent)
+        }),
+        ("memory over time: average", |of| {
+            words::bytes(of.average_rss_bytes)
+        }),
+    ];
     const METRICS: [FigureLine; 7] = [
         ("wall time", "wall_ns", words::time),
         ("CPU time", "cpu_ns", words::time),
@@ -105,6 +117,13 @@ fn figure_rows(figures: &CaseFigures) -> Vec<(String, Vec<String>)> {
             .iter()
             .map(|v| v.metrics.get(metric).map(|f| show(*f)));
         row(title.into(), of.collect());
+    }
+    for (title, show) in OVER_TIME {
+        let of = figures.variants.iter();
+        row(
+            title.into(),
+            of.map(|v| v.over_time.as_ref().map(show)).collect(),
+        );
     }
     let phases: std::collections::BTreeSet<&String> = figures
         .variants

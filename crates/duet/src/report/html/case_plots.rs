@@ -2,8 +2,8 @@
 
 use super::scale::Scale;
 use super::svg::{Anchor, Drawing, Svg, series, symbol};
-use crate::analysis::{Comparison, RunResult, ValidBlock, measured};
-use crate::journal::ProcessEntry;
+use crate::analysis::{CaseFigures, Comparison, OverTime, RunResult, ValidBlock, measured};
+use crate::journal::KeptTurn;
 use crate::plan::{Plan, PlannedCase};
 use crate::report::words;
 
@@ -42,7 +42,8 @@ pub fn plots(
             svg,
         ));
     }
-    plots.extend(time_lines(plan, case, blocks));
+    let figures = result.cases.iter().find(|of| of.case == case.id);
+    plots.extend(time_lines(plan, case, blocks, figures));
     plots
 }
 
@@ -137,7 +138,7 @@ fn distributions(plan: &Plan, case: &PlannedCase, blocks: &[ValidBlock]) -> Opti
                 .iter()
                 .flat_map(|block| measured(case, block.processes[variant]));
             let mut times: Vec<f64> = turns
-                .map(|turn| turn.wall_ns() as f64 / turn.iterations.max(1) as f64)
+                .map(|turn| turn.wall_ns as f64 / turn.iterations.max(1) as f64)
                 .filter(|time| *time > 0.0)
                 .collect();
             times.sort_by(f64::total_cmp);
@@ -213,77 +214,98 @@ fn distributions(plan: &Plan, case: &PlannedCase, blocks: &[ValidBlock]) -> Opti
     Some(drawing.finish("Distribution of times", &said.join("; ")))
 }
 
-/// CPU and memory over the time of one block, as far as the processes sampled themselves; else CPU turn by turn.
-fn time_lines(plan: &Plan, case: &PlannedCase, blocks: &[ValidBlock]) -> Vec<(String, Svg)> {
-    let Some(block) = blocks.get(blocks.len() / 2) else {
-        return Vec::new();
+/// CPU and memory over the time of one block; where a process could not be watched, CPU turn by turn.
+fn time_lines(
+    plan: &Plan,
+    case: &PlannedCase,
+    blocks: &[ValidBlock],
+    figures: Option<&CaseFigures>,
+) -> Vec<(String, Svg)> {
+    let percent = |figure: f64| format!("{figure:.0} %");
+    let variants = figures.iter().flat_map(|figures| &figures.variants);
+    let lines: Option<Vec<&OverTime>> = variants.map(|of| of.over_time.as_ref()).collect();
+    let Some((lines, number)) = lines.and_then(|l| l.first().map(|f| f.block).map(|n| (l, n)))
+    else {
+        return cpu_turn_by_turn(plan, case, blocks).into_iter().collect();
     };
-    let timeline = |process: &ProcessEntry| process.observation.as_ref()?.timeline.clone();
-    let timelines: Option<Vec<_>> = block
+    let cpu: Vec<_> = lines.iter().map(|line| steps(line)).collect();
+    let memory: Vec<Vec<(f64, f64)>> = lines
+        .iter()
+        .map(|line| {
+            let bytes = line.rss_bytes.iter().map(|bytes| *bytes as f64);
+            line.ran_ns.iter().map(|ns| *ns as f64).zip(bytes).collect()
+        })
+        .collect();
+    let cpu = over_time(plan, "CPU over time", &cpu, &percent);
+    let memory = over_time(plan, "Memory over time", &memory, &words::bytes);
+    [
+        (
+            format!(
+                "CPU over time in block {number}, warm-up included; 100 % is one core, time is that for which the \
+                 process was let run"
+            ),
+            cpu,
+        ),
+        (
+            format!("Resident memory over the same time in block {number}"),
+            memory,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(caption, svg)| Some((caption, svg?)))
+    .collect()
+}
+
+/// The CPU use of each interval from its beginning to its end.
+fn steps(line: &OverTime) -> Vec<(f64, f64)> {
+    let mut from = 0.0;
+    line.ran_ns
+        .iter()
+        .zip(&line.cpu_percent)
+        .flat_map(|(to, percent)| {
+            let step = [(from, *percent), (*to as f64, *percent)];
+            from = *to as f64;
+            step
+        })
+        .collect()
+}
+
+fn cpu_turn_by_turn(
+    plan: &Plan,
+    case: &PlannedCase,
+    blocks: &[ValidBlock],
+) -> Option<(String, Svg)> {
+    let block = blocks.get(blocks.len() / 2)?;
+    let curves: Vec<Vec<(f64, f64)>> = block
         .processes
         .iter()
-        .map(|process| timeline(process).filter(|timeline| timeline.elapsed_ns.len() > 1))
+        .map(|process| cpu_of_turns(measured(case, process)))
         .collect();
+    let caption = format!(
+        "CPU over the turns of block {}; 100 % is one core, time is that of the process's own turns",
+        block.number
+    );
     let percent = |figure: f64| format!("{figure:.0} %");
-    let number = block.number;
-    match timelines {
-        Some(timelines) => {
-            let curve = |figures: &dyn Fn(&probe::Timeline) -> Vec<f64>| -> Vec<Vec<(f64, f64)>> {
-                timelines
-                    .iter()
-                    .map(|timeline| {
-                        let times = timeline.elapsed_ns.iter().map(|ns| *ns as f64);
-                        times.zip(figures(timeline)).collect()
-                    })
-                    .collect()
-            };
-            let cpu = curve(&|timeline| timeline.cpu_percent.clone());
-            let memory = curve(&|timeline| timeline.rss_bytes.iter().map(|b| *b as f64).collect());
-            let cpu = over_time(plan, "CPU over time", &cpu, &percent);
-            let memory = over_time(plan, "Memory over time", &memory, &words::bytes);
-            [
-                (
-                    format!("CPU over time in block {number}; 100 % is one core"),
-                    cpu,
-                ),
-                (
-                    format!("Resident memory over time in block {number}"),
-                    memory,
-                ),
-            ]
-            .into_iter()
-            .filter_map(|(caption, svg)| Some((caption, svg?)))
-            .collect()
-        }
-        None => {
-            let curves: Vec<Vec<(f64, f64)>> = block
-                .processes
-                .iter()
-                .map(|process| {
-                    // Time that passed in turns, without the turns of the others in between.
-                    let mut elapsed = 0.0;
-                    measured(case, process)
-                        .iter()
-                        .filter(|turn| turn.wall_ns() > 0)
-                        .map(|turn| {
-                            let wall = turn.wall_ns() as f64;
-                            elapsed += wall;
-                            (elapsed, (turn.user_ns + turn.sys_ns) as f64 / wall * 100.0)
-                        })
-                        .collect()
-                })
-                .collect();
-            let caption = format!(
-                "CPU over the turns of block {number}; 100 % is one core, time is that of the process's own turns"
-            );
-            let cpu = over_time(plan, "CPU over the turns", &curves, &percent);
-            cpu.map(|svg| (caption, svg)).into_iter().collect()
-        }
-    }
+    let cpu = over_time(plan, "CPU over the turns", &curves, &percent)?;
+    Some((caption, cpu))
+}
+
+/// CPU use of each turn over the time that passed in turns, without those of the others in between.
+fn cpu_of_turns(turns: &[KeptTurn]) -> Vec<(f64, f64)> {
+    let mut elapsed = 0.0;
+    turns
+        .iter()
+        .filter(|turn| turn.wall_ns > 0)
+        .map(|turn| {
+            let wall = turn.wall_ns as f64;
+            elapsed += wall;
+            (elapsed, (turn.user_ns + turn.sys_ns) as f64 / wall * 100.0)
+        })
+        .collect()
 }
 
 /// The most points of a curve: more are not seen.
-const MOST_POINTS: usize = 60;
+const MOST_POINTS: usize = 120;
 
 fn over_time(
     plan: &Plan,

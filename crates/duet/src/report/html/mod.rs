@@ -81,12 +81,12 @@ pub fn html(report: &Report) -> String {
     let Report {
         plan,
         machine,
-        entries,
+        blocks,
         result,
         self_test,
     } = *report;
     let names: Vec<&str> = plan.variants.iter().map(|v| v.name.as_str()).collect();
-    let by_case = valid_blocks_of_cases(plan, entries);
+    let by_case = valid_blocks_of_cases(plan, blocks);
     let cases = by_case
         .iter()
         .enumerate()

@@ -7,7 +7,7 @@ mod page;
 use std::time::{Duration, Instant};
 
 use duet::analysis::{RunResult, analyse};
-use duet::journal::Entry;
+use duet::journal::{Entry, keep};
 use duet::plan::Interleave;
 use duet::report::{self, Report};
 use jsonschema::Validator;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 impl MadeUp {
     fn result(&self) -> RunResult {
-        analyse(&self.plan, &self.entries)
+        analyse(&self.plan, &keep(&self.entries))
     }
 
     /// The page, with the self-test beside it.
@@ -25,7 +25,7 @@ impl MadeUp {
         report::html(&Report {
             plan: &self.plan,
             machine: &self.machine,
-            entries: &self.entries,
+            blocks: &keep(&self.entries),
             result: &result,
             self_test,
         })
@@ -44,7 +44,7 @@ impl MadeUp {
         report::samples(&Report {
             plan: &self.plan,
             machine: &self.machine,
-            entries: &self.entries,
+            blocks: &keep(&self.entries),
             result: &result,
             self_test: None,
         })
@@ -238,7 +238,7 @@ fn a_large_report_is_quick_and_small() {
     let report = Report {
         plan: &run.plan,
         machine: &run.machine,
-        entries: &run.entries,
+        blocks: &keep(&run.entries),
         result: &result,
         self_test: None,
     };

@@ -1,0 +1,281 @@
+//! A line of the journal as it is read: parsed without a detour, and only what is kept of it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use probe::Histogram;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::kept::{KeptProcess, KeptTurn, Operations, Shared};
+use super::shortcut::Shortcut;
+use super::{BlockEntry, validity};
+use crate::process::{Moment, TimeLine, Turn};
+use crate::slices::Slices;
+
+/// A line that is well-formed.
+#[derive(Debug)]
+pub(super) enum Line {
+    /// What one process did.
+    Process(Box<ProcessLine>),
+    /// The end of a block, and whether it is one of the pilot.
+    Block(bool, Box<BlockEntry>),
+}
+
+/// What one process did, and whose it is.
+#[derive(Debug)]
+pub(super) struct ProcessLine {
+    pub(super) pilot: bool,
+    pub(super) case: std::sync::Arc<str>,
+    pub(super) block: usize,
+    pub(super) attempt: usize,
+    pub(super) process: KeptProcess,
+    /// Why it cannot have run so, where its block ended well.
+    pub(super) fault: Option<String>,
+}
+
+/// Reads lines one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    shared: Shared,
+    shortcut: Shortcut,
+}
+
+impl Reader {
+    /// Reads a line.
+    pub(super) fn line(&mut self, line: &str) -> serde_json::Result<Line> {
+        let head = Head::of(line)?;
+        match head.kind {
+            Kind::Process => {
+                let parsed = match self.shortcut.take(line) {
+                    // An error is that of the whole line, with its place there.
+                    Some((turns, rest)) => match serde_json::from_str::<Parsed>(rest) {
+                        Ok(parsed) => Parsed { turns, ..parsed },
+                        Err(_) => serde_json::from_str(line)?,
+                    },
+                    None => serde_json::from_str(line)?,
+                };
+                Ok(Line::Process(Box::new(
+                    parsed.keep(head.pilot, &mut self.shared),
+                )))
+            }
+            Kind::Block => Ok(Line::Block(
+                head.pilot,
+                Box::new(serde_json::from_str(line)?),
+            )),
+        }
+    }
+}
+
+/// The kind of a line, which says how to read the rest of it.
+#[derive(Deserialize)]
+struct Head {
+    kind: Kind,
+    #[serde(default)]
+    pilot: bool,
+}
+
+impl Head {
+    /// Reads the head of a line. Reading the line as an enum by its tag would build all of it as generic values
+    /// first, which takes several times as long.
+    fn of(line: &str) -> serde_json::Result<Self> {
+        // As the instrument writes them: nothing has to be searched for.
+        for (start, kind) in [
+            ("{\"kind\":\"process\",\"case\":", Kind::Process),
+            ("{\"kind\":\"block\",\"case\":", Kind::Block),
+        ] {
+            if line.starts_with(start) {
+                return Ok(Self { kind, pilot: false });
+            }
+        }
+        serde_json::from_str(line)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Process,
+    Block,
+}
+
+/// The line of a process; names stay where they are in the line.
+#[derive(Deserialize)]
+struct Parsed<'a> {
+    #[serde(borrow)]
+    case: Cow<'a, str>,
+    block: usize,
+    attempt: usize,
+    #[serde(borrow)]
+    variant: Cow<'a, str>,
+    #[serde(default)]
+    build: u32,
+    start_position: u32,
+    turns: Vec<Turn>,
+    #[serde(default)]
+    slices: Option<Slices>,
+    #[serde(default)]
+    timeline: Option<TimeLine>,
+    #[serde(borrow)]
+    observation: Option<ParsedObservation<'a>>,
+    error: Option<String>,
+}
+
+/// What is kept of an observation.
+#[derive(Deserialize)]
+struct ParsedObservation<'a> {
+    #[serde(borrow)]
+    phases: Named<'a, PhaseOperations>,
+    peak_rss_bytes: Option<u64>,
+    #[serde(default)]
+    timeline: Option<probe::Timeline>,
+    #[serde(borrow)]
+    result: Named<'a, Number>,
+}
+
+/// What is kept of a phase: the costs of each of its entries are those of the turns.
+#[derive(Deserialize)]
+struct PhaseOperations {
+    #[serde(default)]
+    histogram: Option<Histogram>,
+    #[serde(default)]
+    client_cpu_ns_per_operation: Option<f64>,
+}
+
+impl Parsed<'_> {
+    fn keep(self, pilot: bool, shared: &mut Shared) -> ProcessLine {
+        let fault = validity::fault(
+            &self.variant,
+            self.error.as_deref(),
+            self.observation.is_some(),
+            &self.turns,
+        );
+        let (case, variant) = (shared.name(&self.case), shared.name(&self.variant));
+        let observation = self.observation.as_ref();
+        let own = observation.and_then(|observation| observation.timeline.as_ref());
+        let timeline = self.timeline.or_else(|| own.map(TimeLine::of_own));
+        let timeline: Box<[Moment]> = match timeline {
+            Some(timeline) => timeline.moments().collect(),
+            None => Box::default(),
+        };
+        let numbers: Vec<(&str, f64)> = observation
+            .into_iter()
+            .flat_map(|observation| &observation.result.0)
+            .filter_map(|(name, number)| Some((&**name, number.0?)))
+            .collect();
+        let results = shared.results(&case, &variant, &numbers);
+        let operations = observation
+            .into_iter()
+            .flat_map(|observation| &observation.phases.0)
+            .filter(|(_, p)| p.histogram.is_some() || p.client_cpu_ns_per_operation.is_some())
+            .map(|(name, phase)| Operations {
+                phase: shared.name(name),
+                histogram: phase.histogram,
+                client_cpu_ns: phase.client_cpu_ns_per_operation,
+            })
+            .collect();
+        ProcessLine {
+            pilot,
+            case,
+            block: self.block,
+            attempt: self.attempt,
+            process: KeptProcess {
+                variant,
+                build: self.build,
+                start_position: self.start_position,
+                turns: self.turns.iter().map(KeptTurn::from).collect(),
+                slices: self.slices.map(Box::new),
+                timeline,
+                peak_rss_bytes: observation.and_then(|observation| observation.peak_rss_bytes),
+                results,
+                operations,
+                error: self.error.map(String::into_boxed_str),
+            },
+            fault,
+        }
+    }
+}
+
+/// The entries of an object in their order, with names that stay where they are in the line.
+struct Named<'a, T>(Vec<(Cow<'a, str>, T)>);
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Named<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Vec<(Cow<'de, str>, T)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    entries.push((name, map.next_value()?));
+                }
+                // As a map would have them.
+                entries.sort_by(|a, b| a.0.cmp(&b.0));
+                Ok(entries)
+            }
+        }
+        deserializer
+            .deserialize_map(Entries(std::marker::PhantomData))
+            .map(Named)
+    }
+}
+
+/// A name that stays where it is in the line, unless it has escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A number; anything else is none.
+struct Number(Option<f64>);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyValue;
+        impl<'de> Visitor<'de> for AnyValue {
+            type Value = Option<f64>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Some(number))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Some(number as f64))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Some(number as f64))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(None)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(None)
+            }
+        }
+        deserializer.deserialize_any(AnyValue).map(Number)
+    }
+}
