@@ -58,31 +58,6 @@ proptest! {
         prop_assert_eq!(leaves(&other, &cubed, d), leaves(&one, &values, d));
     }
 
-    /// With one feature a split and all features seen there is nothing random left.
-    #[test]
-    fn permuting_columns_permutes_importances((values, d, labels) in data()) {
-        let reversed: Vec<f64> =
-            values.chunks(d).flat_map(|row| row.iter().rev().copied()).collect();
-        let stump = params().n_trees(1).bootstrap(false).max_depth(Some(1))
-            .max_features(forest::MaxFeatures::All);
-        let one = fit(&stump, &values, d, &labels);
-        let other = fit(&stump, &reversed, d, &labels);
-        let mut importances = other.feature_importances();
-        importances.reverse();
-        let sums = |x: &[f64]| x.iter().sum::<f64>();
-        prop_assert_eq!(sums(&importances), sums(&one.feature_importances()));
-        // Of columns that are equally good either may be taken, so that only different ones can be told.
-        let best = |model: &RandomForest<f64, u8>| model.feature_importances().iter().position(|&x| x > 0.0);
-        if let (Some(a), Some(b)) = (best(&one), best(&other)) {
-            let first: Vec<f64> = values.chunks(d).map(|row| row[a]).collect();
-            let single = |column: &[f64]| fit(&stump, column, 1, &labels).score_samples(
-                Samples::new(column, 1).unwrap(), &labels).unwrap();
-            let second: Vec<f64> = reversed.chunks(d).map(|row| row[b]).collect();
-            let (first, second) = (single(&first), single(&second));
-            prop_assert!(first >= 0.0 && second >= 0.0);
-        }
-    }
-
     #[test]
     fn a_full_tree_fits_different_rows_perfectly((values, d, labels) in data(), entropy: bool) {
         let mut rows: Vec<(&[f64], u8)> = values.chunks(d).zip(labels.iter().copied()).collect();

@@ -211,3 +211,26 @@ fn growing_and_merging() {
     let means: Array1<f64> = both.predict_samples(samples(&records)).unwrap().into();
     assert!(means.iter().all(|mean| mean.is_finite()));
 }
+
+/// Where all columns are tried, and no two of them are equally good, nothing depends on their order.
+#[test]
+fn permuting_columns_permutes_importances() {
+    for seed in 1..20 {
+        let (records, targets) = smooth(150, seed);
+        let all = one_tree()
+            .max_features(MaxFeatures::All)
+            .max_depth(Some(5))
+            .min_samples_leaf(8);
+        let model = all.fit_samples(samples(&records), &targets).unwrap();
+        let importances = model.feature_importances();
+        for order in [[4, 3, 2, 1, 0], [2, 0, 4, 1, 3]] {
+            let permuted = Array2::from_shape_fn(records.dim(), |(i, j)| records[(i, order[j])]);
+            let other = all.fit_samples(samples(&permuted), &targets).unwrap();
+            let expected = order.map(|column| importances[column]);
+            for (found, expected) in other.feature_importances().iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+            }
+            assert_eq!(other.n_nodes(), model.n_nodes());
+        }
+    }
+}
