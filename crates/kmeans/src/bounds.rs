@@ -77,8 +77,14 @@ struct Drifts {
 }
 
 impl<F: Float> Bounds<F> {
-    /// Bounds for rows whose nearest centroids are known: `closest` are their squared distances.
-    pub(crate) fn new(samples: &Samples<F>, centroids: &[F], closest: &[F], diameter: f64) -> Self {
+    /// Bounds for rows whose nearest centroids are known: `closest` are their squared distances, packed and
+    /// rounded up.
+    pub(crate) fn new(
+        samples: &Samples<F>,
+        centroids: &[F],
+        closest: &[u32],
+        diameter: f64,
+    ) -> Self {
         let (n, d) = (samples.n_samples(), samples.n_features());
         let scale = Scale {
             factor: if diameter > 0.0 { 1.0 / diameter } else { 1.0 },
@@ -94,7 +100,10 @@ impl<F: Float> Bounds<F> {
             }
         }
         Bounds {
-            upper: closest.par_iter().map(|x| scale.up(x.widen())).collect(),
+            upper: closest
+                .par_iter()
+                .map(|&x| scale.up(F::unpack(x)))
+                .collect(),
             lower: vec![0.0; n * groups.len()],
             groups,
             group_of,

@@ -254,8 +254,10 @@ impl<'a, F: Float> Restarts<'a, F> {
         let samples = self.task.samples;
         let mut labels = vec![0; samples.n_samples()];
         nearest::assign(&samples, &centroids, &mut labels);
-        let closest =
-            |centroids: &[F], labels: &[u32]| nearest::own_distances(&samples, centroids, labels);
+        let closest = |centroids: &[F], labels: &[u32]| {
+            let distances = nearest::own_distances(&samples, centroids, labels);
+            distances.into_iter().map(F::pack_up).collect()
+        };
         self.run(centroids, &mut labels, closest, observer)
     }
 
@@ -264,7 +266,7 @@ impl<'a, F: Float> Restarts<'a, F> {
         &mut self,
         centroids: Vec<F>,
         labels: &mut Vec<u32>,
-        closest: impl FnOnce(&[F], &[u32]) -> Vec<F>,
+        closest: impl FnOnce(&[F], &[u32]) -> Vec<u32>,
         observer: &mut Observer,
     ) -> Result<(), KMeansError> {
         let restart = self.ended.len();

@@ -1,7 +1,7 @@
 //! The two floating point types that can be clustered.
 
 use std::fmt::{Debug, Display};
-use std::ops::{Add, Mul, Sub};
+use std::ops::{Add, AddAssign, Mul, Sub};
 
 use crate::simd::Kernels;
 
@@ -27,6 +27,7 @@ pub trait Float:
     + Send
     + Sync
     + Add<Output = Self>
+    + AddAssign
     + Sub<Output = Self>
     + Mul<Output = Self>
     + 'static

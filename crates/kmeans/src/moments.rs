@@ -141,8 +141,8 @@ impl Columns {
                 low[lane] = if x < low[lane] { x } else { low[lane] };
                 high[lane] = if x > high[lane] { x } else { high[lane] };
                 let difference = (x - origin[lane]) * scale;
-                sum[lane] = sum[lane] + difference;
-                squares[lane] = squares[lane] + difference * difference;
+                sum[lane] += difference;
+                squares[lane] += difference * difference;
             }
         }
         for lane in 0..N {

@@ -41,13 +41,13 @@ impl<F: Float> Task<'_, F> {
     /// Runs restart number `index`, unless it meets one that was seen.
     ///
     /// `labels` are the nearest of the initial `centroids`, and are taken when the restart has come to
-    /// an end of its own; `closest` computes the squared distances to them, perhaps rounded up.
+    /// an end of its own; `closest` computes the squared distances to them, packed and rounded up.
     pub(crate) fn run(
         &self,
         index: usize,
         mut centroids: Vec<F>,
         labels: &mut Vec<u32>,
-        closest: impl FnOnce(&[F], &[u32]) -> Vec<F>,
+        closest: impl FnOnce(&[F], &[u32]) -> Vec<u32>,
         seen: &mut Seen,
         observer: &mut Observer,
     ) -> Result<Ended<F>, KMeansError> {

@@ -116,11 +116,11 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
         }
     }
 
-    /// The squared distance of each row to that seed, a little rounded up.
-    pub(crate) fn closest(&self, restart: usize) -> Vec<F> {
+    /// The squared distance of each row to that seed, packed and rounded up.
+    pub(crate) fn closest(&self, restart: usize) -> Vec<u32> {
         let mut closest = Vec::with_capacity(self.samples.n_samples());
         for tile in self.tiles(restart, &self.closest) {
-            closest.extend(tile.iter().map(|&closest| F::narrow(F::unpack(closest))));
+            closest.extend_from_slice(tile);
         }
         closest
     }
