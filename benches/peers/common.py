@@ -1,5 +1,6 @@
 """What the comparisons share: building, running and describing the machine."""
 
+import argparse
 import json
 import os
 import pathlib
@@ -69,6 +70,24 @@ def write_chapter(path, text):
     else:
         chapters.append(new)
     path.write_text("\n".join(chapter.rstrip() + "\n" for chapter in chapters))
+
+
+def arguments(comparison, description, example, rounds):
+    """The options that all comparisons have."""
+    parser = argparse.ArgumentParser(prog=f"benches/peers/run {comparison}", description=description)
+    parser.add_argument("--quick", action="store_true", help="small cases, two rounds: to try this program itself")
+    parser.add_argument("--cases", metavar="GLOB", default="*", help=f"only these, such as '{example}'")
+    parser.add_argument("--rounds", type=int, help=f"how often every engine runs every case (default: {rounds})")
+    parser.add_argument("--seed", type=int, default=42, help="of the order of the engines")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds that a process may take")
+    parser.add_argument("--output", type=pathlib.Path, help="the table (default: docs/performance.md with all cases)")
+    return parser
+
+
+def output_of(args):
+    """Where the table goes: all cases go to the documents."""
+    everything = not args.quick and args.cases == "*"
+    return args.output or (ROOT / "docs" if everything else FOLDER) / "performance.md"
 
 
 def unusable(peers, probe):

@@ -1,6 +1,5 @@
 """Compares random forests of this workspace with others, side by side on the same bytes; started by `run forest`."""
 
-import argparse
 import fnmatch
 import json
 import pathlib
@@ -10,10 +9,11 @@ import time
 from dataclasses import asdict, dataclass
 
 import forest_report as report
-from common import FOLDER, ROOT, build, machine, measure_all, run_json, say, unusable, write_chapter
+from common import FOLDER, arguments, build, machine, measure_all, output_of, run_json, say, unusable, write_chapter
 from forest_report import ONE_THREAD, OURS
 
 PEERS = ["scikit-learn", "oneDAL", "biosphere", "ranger"]
+DEFAULT_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -132,17 +132,10 @@ def measure_ours(workload, case, idle_bytes, env, timeout):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="benches/peers/run forest", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small cases, two rounds: to try this program itself")
-    parser.add_argument("--cases", metavar="GLOB", default="*", help="only these, such as 'noise*'")
-    parser.add_argument("--rounds", type=int, help="how often every engine runs every case (default: 3)")
-    parser.add_argument("--seed", type=int, default=42, help="of the order of the engines")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds that a process may take")
-    parser.add_argument("--output", type=pathlib.Path, help="the table (default: docs/performance.md with all cases)")
+    parser = arguments("forest", __doc__, "noise*", DEFAULT_ROUNDS)
     parser.add_argument("--report", type=pathlib.Path, nargs="+", metavar="JOURNAL", help="only write the table of earlier runs")
     args = parser.parse_args()
-    everything = not args.quick and args.cases == "*"
-    output = args.output or (ROOT / "docs" if everything else FOLDER) / "performance.md"
+    output = output_of(args)
     if args.report:
         journals = [[json.loads(line) for line in path.open()] for path in args.report]
         write_chapter(output, report.text([journals[0][0], *(line for journal in journals for line in journal[1:])]))
@@ -152,7 +145,7 @@ def main():
     cases = [case for case in (QUICK if args.quick else CASES) if fnmatch.fnmatch(case.name, args.cases)]
     if not cases:
         parser.error(f"no case is called {args.cases}: there are {', '.join(case.name for case in CASES)}")
-    rounds = args.rounds or (2 if args.quick else 3)
+    rounds = args.rounds or (2 if args.quick else DEFAULT_ROUNDS)
     workload = build()
     for case in cases:
         make_data(case)

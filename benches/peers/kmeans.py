@@ -1,6 +1,5 @@
 """Compares K-means of this workspace with Python's, side by side on the same bytes; started by `run kmeans`."""
 
-import argparse
 import fnmatch
 import json
 import pathlib
@@ -10,10 +9,11 @@ import time
 from dataclasses import asdict, dataclass
 
 import report
-from common import FOLDER, ROOT, build, machine, measure_all, run_json, say, unusable, write_chapter
+from common import FOLDER, arguments, build, machine, measure_all, output_of, run_json, say, unusable, write_chapter
 from report import ONE_THREAD, OURS
 
 PEERS = ["scikit-learn", "oneDAL"]
+DEFAULT_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,10 @@ def measure_ours(workload, case, idle_bytes, env, timeout):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="benches/peers/run kmeans", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small cases, two rounds: to try this program itself")
-    parser.add_argument("--cases", metavar="GLOB", default="*", help="only these, such as '100k*'")
-    parser.add_argument("--rounds", type=int, help="how often every engine runs every case (default: 5)")
-    parser.add_argument("--seed", type=int, default=42, help="of the order of the engines")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds that a process may take")
-    parser.add_argument("--output", type=pathlib.Path, help="the table (default: docs/performance.md with all cases)")
+    parser = arguments("kmeans", __doc__, "100k*", DEFAULT_ROUNDS)
     parser.add_argument("--report", type=pathlib.Path, metavar="JOURNAL", help="only write the table of an earlier run")
     args = parser.parse_args()
-    everything = not args.quick and args.cases == "*"
-    output = args.output or (ROOT / "docs" if everything else FOLDER) / "performance.md"
+    output = output_of(args)
     if args.report:
         write_chapter(output, report.text([json.loads(line) for line in args.report.open()]))
         say(f"written: {output}")
@@ -119,7 +112,7 @@ def main():
     cases = [case for case in (QUICK if args.quick else CASES) if fnmatch.fnmatch(case.name, args.cases)]
     if not cases:
         parser.error(f"no case is called {args.cases}: there are {', '.join(case.name for case in CASES)}")
-    rounds = args.rounds or (2 if args.quick else 5)
+    rounds = args.rounds or (2 if args.quick else DEFAULT_ROUNDS)
     workload = build()
     for case in cases:
         make_data(case)
