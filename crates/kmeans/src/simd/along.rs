@@ -140,7 +140,7 @@ pub(super) unsafe fn pair_distances<V: Vector>(
     centroids: &[&[V::Scalar]],
     out: &mut [V::Scalar],
 ) {
-    const PAIRS: usize = 6;
+    const PAIRS: usize = 8;
     let n_features = rows[0].len();
     for first in (0..rows.len()).step_by(PAIRS) {
         let at = |i: usize| (first + i).min(rows.len() - 1);
@@ -165,9 +165,10 @@ pub(super) unsafe fn pair_distances<V: Vector>(
                     sums[i] = sums[i].add_squared_difference(row, centroid);
                 }
             }
-            sums.map(|sum| sum.sum())
+            let [a, b, c, d, e, f, g, h] = sums;
+            [V::sum_four([a, b, c, d]), V::sum_four([e, f, g, h])]
         };
-        for (out, sum) in out[first..].iter_mut().zip(sums) {
+        for (out, &sum) in out[first..].iter_mut().zip(sums.as_flattened()) {
             *out = sum;
         }
     }
