@@ -45,6 +45,8 @@ mod partitions;
 mod plus_plus;
 mod progress;
 mod random;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod reproducible;
 mod restart;
 mod samples;
 mod simd;

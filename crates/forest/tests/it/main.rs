@@ -9,6 +9,7 @@ mod model;
 mod oracle;
 mod properties;
 mod regression;
+mod reproducible;
 #[cfg(feature = "serde")]
 mod serde;
 mod weights;

@@ -24,8 +24,10 @@ pub(crate) use vectorized::{Avx2, Avx512};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 use vector::Portable;
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(crate) use vector::WIDEST;
 #[cfg(target_arch = "x86_64")]
-use vector::{has_avx2, has_avx512};
+pub(crate) use vector::{has_avx2, has_avx512};
 
 /// From this number of features on, vectors run along the features.
 const ALONG: usize = 20;

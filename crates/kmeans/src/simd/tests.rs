@@ -76,7 +76,7 @@ fn distances_equal_their_definition_at_every_shape() {
 #[test]
 fn distances_equal_their_definition_with_narrower_registers() {
     for bits in [256, 0] {
-        vector::WIDEST.set(bits);
+        WIDEST.set(bits);
         check_every_shape();
     }
 }
@@ -125,7 +125,7 @@ fn what_is_above_its_limit_is_selected() {
     let (mut values, limits) = (numbers(1), numbers(2));
     values[17] = limits[17];
     for width in [512, 256, 0] {
-        vector::WIDEST.set(width);
+        WIDEST.set(width);
         for len in (0..=70).chain([200]) {
             let above: Vec<usize> = (0..len).filter(|&i| values[i] > limits[i]).collect();
             let (mut places, mut selected) = ([7; 216], [7; 216]);

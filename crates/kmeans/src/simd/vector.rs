@@ -85,10 +85,10 @@ where
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86_64::{has_avx2, has_avx512};
+pub(crate) use x86_64::{has_avx2, has_avx512};
 
 #[cfg(all(test, target_arch = "x86_64"))]
-pub(super) use x86_64::WIDEST;
+pub(crate) use x86_64::WIDEST;
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
