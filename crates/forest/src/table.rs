@@ -47,7 +47,7 @@ pub(crate) struct Table<R> {
     n_rows: usize,
     /// Column after column.
     ranks: Vec<R>,
-    /// Different values of each column.
+    /// A number that all ranks of each column are below. If it is that of the rows, the ranks differ.
     n_ranks: Vec<u32>,
 }
 
@@ -99,11 +99,20 @@ impl<R: Rank> Table<R> {
         })
     }
 
-    /// The ranks of one column, and how many different ones there are.
+    /// The ranks of one column, and a number that they are below: how many differ, or more.
     #[inline(always)]
     pub(crate) fn column(&self, feature: usize) -> (&[R], usize) {
         let column = &self.ranks[feature * self.n_rows..][..self.n_rows];
         (column, self.n_ranks[feature] as usize)
+    }
+}
+
+/// The ranks of some rows of a column, in their order.
+#[inline(always)]
+pub(crate) fn gather<R: Rank>(column: &[R], rows: &[u32], ranks: &mut Vec<u32>) {
+    ranks.resize(rows.len(), 0);
+    for (rank, &row) in ranks.iter_mut().zip(rows) {
+        *rank = column[row as usize].widen();
     }
 }
 
@@ -267,6 +276,10 @@ fn sort_by_digit(
     }
 }
 
+/// Tables of at most so many rows keep the ranks of the larger one where these fit and all differ: most nodes
+/// that are still to be grown are so small that it does not matter how many ranks there are.
+const SMALL: usize = 1 << 9;
+
 /// Makes tables of a few rows out of larger ones; keeps its memory from table to table.
 #[derive(Default)]
 pub(crate) struct Compaction {
@@ -290,9 +303,14 @@ impl Compaction {
         small.ranks.resize(rows.len() * n_features, 0);
         for (feature, ranks) in small.ranks.chunks_exact_mut(rows.len()).enumerate() {
             let (column, n_ranks) = large.column(feature);
-            self.ranks.clear();
-            self.ranks
-                .extend(rows.iter().map(|&row| column[row as usize].widen()));
+            if rows.len() <= SMALL && n_ranks == large.n_rows && n_ranks <= 1 << 16 {
+                for (rank, &row) in ranks.iter_mut().zip(rows) {
+                    *rank = column[row as usize].widen() as u16;
+                }
+                small.n_ranks.push(n_ranks as u32);
+                continue;
+            }
+            gather(column, rows, &mut self.ranks);
             let n_ranks = if n_ranks / 64 <= 8 * rows.len() {
                 accelerated!(|| self.by_bits(n_ranks, ranks))
             } else {
@@ -306,12 +324,10 @@ impl Compaction {
     #[inline(always)]
     fn by_bits(&mut self, n_ranks: usize, out: &mut [u16]) -> u32 {
         self.words.clear(n_ranks);
-        for &rank in &self.ranks {
-            self.words.set(rank);
-        }
+        self.words.add(&self.ranks);
         let n_ranks = self.words.count();
-        for (out, &rank) in out.iter_mut().zip(&self.ranks) {
-            *out = self.words.before(rank) as u16;
+        for (out, rank) in out.iter_mut().zip(self.words.before(&self.ranks)) {
+            *out = rank as u16;
         }
         n_ranks
     }
@@ -414,6 +430,25 @@ mod tests {
             for feature in 0..3 {
                 assert_eq!(small.column(feature), expected.column(feature));
             }
+        }
+    }
+
+    #[test]
+    fn ranks_that_all_differ_are_kept_by_few_rows() {
+        let mut random = Random::new(7);
+        let mut compaction = Compaction::default();
+        let mut small = Table::default();
+        let mut values: Vec<f64> = (0..2000).map(f64::from).collect();
+        random.shuffle(&mut values);
+        let large = Table::<u32>::new(&Samples::new(&values, 1).unwrap()).unwrap();
+        for n in [SMALL, SMALL + 1] {
+            let rows: Vec<u32> = (0..n as u32).collect();
+            compaction.compact(&large, &rows, &mut small);
+            let (ranks, n_ranks) = small.column(0);
+            assert_eq!(n_ranks, if n == SMALL { 2000 } else { n });
+            let mut by_rank = rows.clone();
+            by_rank.sort_by_key(|&row| ranks[row as usize]);
+            assert!(by_rank.is_sorted_by(|&a, &b| values[a as usize] < values[b as usize]));
         }
     }
 
