@@ -130,8 +130,9 @@ impl<F: Float, R: Rank, T: Target> Features<F, T> for Ranked<'_, F, R> {
             else {
                 return Tried::Constant;
             };
-            let (totals, limits, scratch) = (view.totals, view.limits, &mut trial.scratch);
-            match view.target.best_cut(items, cuts, totals, limits, scratch) {
+            let (target, totals, limits) = (view.target, view.totals, view.limits);
+            let scratch = &mut trial.scratch;
+            match target.best_cut(items, cuts, totals, limits, to_beat, scratch) {
                 Some(cut) if cut.decrease > to_beat => Tried::Split {
                     decrease: cut.decrease,
                     bound: trial.sorter.greatest_rank(cut.left),

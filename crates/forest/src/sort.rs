@@ -1,10 +1,11 @@
 //! Sorting the rows of a node along a feature.
 
-use crate::table::Rank;
+use crate::pairs::Pairs;
+use crate::table::{Rank, gather};
 use crate::target::Cuts;
 use crate::words::Words;
 
-/// Below this number of rows a plain sort is fastest.
+/// Below this number of rows a plain sort is fastest where ranks are equal.
 const FEW: usize = 10;
 
 /// Sorts items by rank, and remembers where it put what. Memory is kept from node to node.
@@ -17,6 +18,8 @@ pub(crate) struct Sorter<Item> {
     ranks: Vec<u32>,
     /// Method [`Method::Bits`]: the ranks that are there.
     words: Words,
+    /// Method [`Method::Pairs`]: the ranks of the rows and their places.
+    pairs: Pairs,
     /// Method [`Method::Counts`]: for each rank the number of rows up to it.
     counts: Vec<u32>,
     /// Method [`Method::Keys`]: rank and place of each row, sorted.
@@ -29,6 +32,9 @@ enum Method {
     /// By comparison.
     #[default]
     Keys,
+    /// Where few ranks all differ: a row's place is the number of ranks that are less than its own, which
+    /// takes many comparisons, but nothing to guess, and the processor makes many at a time.
+    Pairs,
     /// Where all ranks differ: a bit for every rank that is there. How many bits are set before that of a
     /// row is its place, so that there is nothing to compare and nothing to guess for the processor.
     Bits,
@@ -45,7 +51,7 @@ pub(crate) enum Sorted<'a, Item> {
 }
 
 impl<Item: Copy + Default> Sorter<Item> {
-    /// Sorts the items of rows by the ranks that these have in a column of `n_ranks` different ones.
+    /// Sorts the items of rows by the ranks that these have in a column, all of which are below `n_ranks`.
     /// Items of equal rank keep their order.
     #[inline(always)]
     pub(crate) fn sort<R: Rank>(
@@ -59,6 +65,13 @@ impl<Item: Copy + Default> Sorter<Item> {
         if n_ranks == 1 {
             return Sorted::Constant;
         }
+        // Where there are more rows than ranks some are equal for sure.
+        let may_differ = n_ranks >= n;
+        let by_pairs = may_differ && Pairs::fit(n, n_ranks);
+        if by_pairs && self.sort_by_pairs(column, rows, items) {
+            self.method = Method::Pairs;
+            return Sorted::Items(&self.sorted, Cuts::Everywhere);
+        }
         if n < FEW {
             let key = |(place, &row): (usize, &u32)| {
                 u64::from(column[row as usize].widen()) << 32 | place as u64
@@ -68,17 +81,13 @@ impl<Item: Copy + Default> Sorter<Item> {
             insertion_sort(&mut self.keys);
             return self.sorted_by_keys(items);
         }
-        // Where there are more rows than ranks some are equal for sure.
-        let may_differ = n_ranks >= n;
-        let by_bits = may_differ && n_ranks / 64 <= 8 * n;
+        let by_bits = may_differ && !by_pairs && n_ranks / 64 <= 8 * n;
         if by_bits && self.sort_by_bits(column, n_ranks, rows, items) {
             self.method = Method::Bits;
             return Sorted::Items(&self.sorted, Cuts::Everywhere);
         }
         if !by_bits {
-            let ranks = rows.iter().map(|&row| column[row as usize].widen());
-            self.ranks.clear();
-            self.ranks.extend(ranks);
+            gather(column, rows, &mut self.ranks);
         }
         if n_ranks <= 4 * n {
             self.sort_by_counts(n_ranks, items)
@@ -100,6 +109,7 @@ impl<Item: Copy + Default> Sorter<Item> {
         match self.method {
             Method::Keys => (self.keys[left - 1] >> 32) as u32,
             Method::Counts => self.counts.partition_point(|&n| (n as usize) < left) as u32,
+            Method::Pairs => self.pairs.nth(left as u32 - 1),
             Method::Bits => self.words.nth(left as u32 - 1),
         }
     }
@@ -113,26 +123,27 @@ impl<Item: Copy + Default> Sorter<Item> {
         rows: &[u32],
         items: &[Item],
     ) -> bool {
-        let n = rows.len();
         self.words.clear(n_ranks);
-        self.ranks.clear();
-        let mut equal = 0;
-        self.ranks.extend(rows.iter().map(|&row| {
-            let rank = column[row as usize].widen();
-            equal |= self.words.set(rank);
-            rank
-        }));
-        if equal != 0 {
+        gather(column, rows, &mut self.ranks);
+        self.words.add(&self.ranks);
+        // Equal ranks are counted once.
+        if self.words.count() as usize != rows.len() {
             return false;
         }
-        self.words.count();
-        if self.sorted.len() < n {
-            self.sorted.resize(n, Item::default());
-        }
-        self.sorted.truncate(n);
-        for (&rank, &item) in self.ranks.iter().zip(items) {
-            self.sorted[self.words.before(rank) as usize] = item;
-        }
+        self.sorted.resize(rows.len(), Item::default());
+        put(self.words.before(&self.ranks), items, &mut self.sorted);
+        true
+    }
+
+    /// Sorts a few rows where all ranks differ; `false` when they do not.
+    #[inline(always)]
+    fn sort_by_pairs<R: Rank>(&mut self, column: &[R], rows: &[u32], items: &[Item]) -> bool {
+        let ranks = rows.iter().map(|&row| column[row as usize].widen());
+        let Some(places) = self.pairs.places(ranks) else {
+            return false;
+        };
+        self.sorted.resize(items.len(), Item::default());
+        put(places, items, &mut self.sorted);
         true
     }
 
@@ -195,6 +206,14 @@ impl<Item: Copy + Default> Sorter<Item> {
     }
 }
 
+/// Puts each item into its place.
+#[inline(always)]
+fn put<Item: Copy>(places: impl Iterator<Item = u32>, items: &[Item], sorted: &mut [Item]) {
+    for (place, &item) in places.zip(items) {
+        sorted[place as usize] = item;
+    }
+}
+
 /// Sorts a few keys.
 #[inline(always)]
 fn insertion_sort(keys: &mut [u64]) {
@@ -248,7 +267,7 @@ mod tests {
         // One sorter for all: nothing may be left over from the last call.
         let mut sorter = Sorter::default();
         let mut methods = Vec::new();
-        for n_rows in [2, 3, FEW - 1, FEW, 40, 63, 64, 65, 300, 5000] {
+        for n_rows in [2, 3, FEW - 1, FEW, 40, 63, 64, 65, 128, 129, 300, 5000] {
             for n_ranks in [1, 2, 10, 64, n_rows, 10 * n_rows, 3000 * n_rows] {
                 let mut column: Vec<u32> = (0..n_ranks as u32).collect();
                 while column.len() < 2 * n_rows {
@@ -262,7 +281,7 @@ mod tests {
                 methods.extend(check(&column, &rows, &mut sorter));
             }
         }
-        for method in [Method::Keys, Method::Bits, Method::Counts] {
+        for method in [Method::Keys, Method::Pairs, Method::Bits, Method::Counts] {
             assert!(methods.contains(&method), "{method:?}");
         }
     }

@@ -47,7 +47,7 @@ pub(crate) struct Table<R> {
     n_rows: usize,
     /// Column after column.
     ranks: Vec<R>,
-    /// Different values of each column.
+    /// A number that all ranks of each column are below. If it is that of the rows, the ranks differ.
     n_ranks: Vec<u32>,
 }
 
@@ -77,7 +77,7 @@ impl<R: Rank> Table<R> {
                 let taken = used.lock().ok().and_then(|mut used| used.pop());
                 let mut ranking = taken.unwrap_or_default();
                 let first = group * width;
-                let finite = ranking.transpose(samples, first, n_ranks.len());
+                let finite = accelerated!(|| ranking.transpose(samples, first, n_ranks.len()));
                 let columns = ranks.chunks_mut(n_rows).zip(n_ranks);
                 for (place, (ranks, n_ranks)) in columns.enumerate() {
                     let value = |row: usize| samples.values()[row * n_features + first + place];
@@ -99,11 +99,20 @@ impl<R: Rank> Table<R> {
         })
     }
 
-    /// The ranks of one column, and how many different ones there are.
+    /// The ranks of one column, and a number that they are below: how many differ, or more.
     #[inline(always)]
     pub(crate) fn column(&self, feature: usize) -> (&[R], usize) {
         let column = &self.ranks[feature * self.n_rows..][..self.n_rows];
         (column, self.n_ranks[feature] as usize)
+    }
+}
+
+/// The ranks of some rows of a column, in their order.
+#[inline(always)]
+pub(crate) fn gather<R: Rank>(column: &[R], rows: &[u32], ranks: &mut Vec<u32>) {
+    ranks.resize(rows.len(), 0);
+    for (rank, &row) in ranks.iter_mut().zip(rows) {
+        *rank = column[row as usize].widen();
     }
 }
 
@@ -116,20 +125,40 @@ struct Ranking {
     other: Vec<u64>,
 }
 
+/// How often each digit is there, at each of the three places.
+type Counts = [[u32; Ranking::BUCKETS]; 3];
+
 impl Ranking {
     const BITS: u32 = 11;
     const BUCKETS: usize = 1 << Self::BITS;
 
+    /// Rows that are read together.
+    const BLOCK: usize = 64;
+
     /// Reads neighbouring columns; returns whether all values are finite.
+    ///
+    /// Rows lie far apart in memory. Those of a block are fetched first, with little to do for each, so that
+    /// many are on their way at the same time; they are turned into columns when they are there.
+    #[inline(always)]
     fn transpose<F: Float>(&mut self, samples: &Samples<F>, first: usize, width: usize) -> bool {
-        let n_rows = samples.n_samples();
+        let (n_rows, n_features) = (samples.n_samples(), samples.n_features());
         self.upper.resize(n_rows * width, 0);
-        let rows = samples.values().chunks_exact(samples.n_features());
+        let mut block = vec![0; Self::BLOCK * width];
         let mut finite = true;
-        for (row, features) in rows.enumerate() {
-            for (column, value) in features[first..][..width].iter().enumerate() {
-                finite &= value.widen().is_finite();
-                self.upper[column * n_rows + row] = (value.order() >> 32) as u32;
+        let blocks = samples.values().chunks(Self::BLOCK * n_features);
+        for (start, rows) in (0..).step_by(Self::BLOCK).zip(blocks) {
+            let rows = rows.chunks_exact(n_features);
+            let n_here = rows.len();
+            for (row, upper) in rows.zip(block.chunks_exact_mut(width)) {
+                finite &= upper_halves(&row[first..][..width], upper);
+            }
+            for column in 0..width {
+                let there = &mut self.upper[column * n_rows + start..][..n_here];
+                let here = block[column..].iter().step_by(width);
+                there
+                    .iter_mut()
+                    .zip(here)
+                    .for_each(|(to, from)| *to = *from);
             }
         }
         finite
@@ -146,34 +175,21 @@ impl Ranking {
         order: impl Fn(usize) -> u64,
         ranks: &mut [R],
     ) -> u32 {
-        let n_rows = ranks.len();
-        let upper = self.upper[place * n_rows..][..n_rows].iter();
-        self.keys.clear();
-        self.keys.extend(
-            upper
-                .zip(0_u64..)
-                .map(|(&upper, row)| u64::from(upper) << 32 | row),
-        );
-        self.other.resize(self.keys.len(), 0);
-        for shift in [32, 32 + Self::BITS, 32 + 2 * Self::BITS] {
-            self.sort_by_digit(shift);
-        }
+        self.sort(place, ranks.len());
         let mut rank = 0;
         let order = |key: &u64| order(*key as u32 as usize);
-        let mut start = 0;
-        while start < self.keys.len() {
-            let upper = self.keys[start] >> 32;
-            let same = self.keys[start..]
-                .iter()
-                .take_while(|&key| key >> 32 == upper);
-            let same = same.count();
-            let run = &mut self.keys[start..start + same];
-            start += same;
-            if let [key] = run {
-                ranks[*key as u32 as usize] = R::narrow(rank);
+        let mut rest = &mut self.keys[..];
+        while let Some(&first) = rest.first() {
+            let upper = first >> 32;
+            if rest.get(1).is_none_or(|next| next >> 32 != upper) {
+                ranks[first as u32 as usize] = R::narrow(rank);
                 rank += 1;
+                rest = &mut rest[1..];
                 continue;
             }
+            let same = rest.iter().take_while(|&key| key >> 32 == upper).count();
+            let (run, after) = rest.split_at_mut(same);
+            rest = after;
             let mut last = order(&run[0]);
             if run.iter().any(|key| order(key) != last) {
                 run.sort_unstable_by_key(order);
@@ -190,27 +206,79 @@ impl Ranking {
         rank
     }
 
-    fn sort_by_digit(&mut self, shift: u32) {
-        let digit = |key: u64| (key >> shift) as usize & (Self::BUCKETS - 1);
-        let mut places = vec![0_u32; Self::BUCKETS];
-        for &key in &self.keys {
-            places[digit(key)] += 1;
+    /// Sorts the upper halves of a column, each with its row. All digits are counted first, and columns
+    /// are not moved by digits that are equal everywhere.
+    fn sort(&mut self, column: usize, n_rows: usize) {
+        let upper = &self.upper[column * n_rows..][..n_rows];
+        let mut counts: Box<Counts> = Box::new([[0; Self::BUCKETS]; 3]);
+        for &upper in upper {
+            for (place, counts) in (0..).zip(counts.iter_mut()) {
+                counts[digit(upper.into(), place)] += 1;
+            }
         }
-        if places.contains(&(self.keys.len() as u32)) {
-            return;
+        let keys = upper.iter().zip(0_u64..);
+        let keys = keys.map(|(&upper, row)| u64::from(upper) << 32 | row);
+        self.keys.resize(n_rows, 0);
+        self.other.resize(n_rows, 0);
+        let mut moved = false;
+        for (place, counts) in (0..).zip(counts.iter_mut()) {
+            if counts.contains(&(n_rows as u32)) {
+                continue;
+            }
+            if moved {
+                sort_by_digit(self.keys.iter().copied(), place, counts, &mut self.other);
+            } else {
+                sort_by_digit(keys.clone(), place, counts, &mut self.other);
+            }
+            moved = true;
+            std::mem::swap(&mut self.keys, &mut self.other);
         }
-        let mut sum = 0;
-        for place in &mut places {
-            sum += std::mem::replace(place, sum);
+        if !moved {
+            self.keys.clear();
+            self.keys.extend(keys);
         }
-        for &key in &self.keys {
-            let place = &mut places[digit(key)];
-            self.other[*place as usize] = key;
-            *place += 1;
-        }
-        std::mem::swap(&mut self.keys, &mut self.other);
     }
 }
+
+/// The upper halves of the orders of neighbouring values; returns whether all values are finite.
+#[inline(always)]
+fn upper_halves<F: Float>(values: &[F], upper: &mut [u32]) -> bool {
+    let mut finite = true;
+    for (upper, value) in upper.iter_mut().zip(values) {
+        finite &= value.widen().is_finite();
+        *upper = (value.order() >> 32) as u32;
+    }
+    finite
+}
+
+/// A digit of an upper half that stands in the upper half of a key.
+#[inline(always)]
+fn digit(upper: u64, place: u32) -> usize {
+    (upper >> (place * Ranking::BITS)) as usize & (Ranking::BUCKETS - 1)
+}
+
+/// Sorts keys by one digit of their upper halves, of which there are so many.
+#[inline(always)]
+fn sort_by_digit(
+    keys: impl Iterator<Item = u64>,
+    place: u32,
+    counts: &mut [u32; Ranking::BUCKETS],
+    sorted: &mut [u64],
+) {
+    let mut sum = 0;
+    for count in counts.iter_mut() {
+        sum += std::mem::replace(count, sum);
+    }
+    for key in keys {
+        let next = &mut counts[digit(key >> 32, place)];
+        sorted[*next as usize] = key;
+        *next += 1;
+    }
+}
+
+/// Tables of at most so many rows keep the ranks of the larger one where these fit and all differ: most nodes
+/// that are still to be grown are so small that it does not matter how many ranks there are.
+const SMALL: usize = 1 << 9;
 
 /// Makes tables of a few rows out of larger ones; keeps its memory from table to table.
 #[derive(Default)]
@@ -235,9 +303,14 @@ impl Compaction {
         small.ranks.resize(rows.len() * n_features, 0);
         for (feature, ranks) in small.ranks.chunks_exact_mut(rows.len()).enumerate() {
             let (column, n_ranks) = large.column(feature);
-            self.ranks.clear();
-            self.ranks
-                .extend(rows.iter().map(|&row| column[row as usize].widen()));
+            if rows.len() <= SMALL && n_ranks == large.n_rows && n_ranks <= 1 << 16 {
+                for (rank, &row) in ranks.iter_mut().zip(rows) {
+                    *rank = column[row as usize].widen() as u16;
+                }
+                small.n_ranks.push(n_ranks as u32);
+                continue;
+            }
+            gather(column, rows, &mut self.ranks);
             let n_ranks = if n_ranks / 64 <= 8 * rows.len() {
                 accelerated!(|| self.by_bits(n_ranks, ranks))
             } else {
@@ -251,12 +324,10 @@ impl Compaction {
     #[inline(always)]
     fn by_bits(&mut self, n_ranks: usize, out: &mut [u16]) -> u32 {
         self.words.clear(n_ranks);
-        for &rank in &self.ranks {
-            self.words.set(rank);
-        }
+        self.words.add(&self.ranks);
         let n_ranks = self.words.count();
-        for (out, &rank) in out.iter_mut().zip(&self.ranks) {
-            *out = self.words.before(rank) as u16;
+        for (out, rank) in out.iter_mut().zip(self.words.before(&self.ranks)) {
+            *out = rank as u16;
         }
         n_ranks
     }
@@ -359,6 +430,25 @@ mod tests {
             for feature in 0..3 {
                 assert_eq!(small.column(feature), expected.column(feature));
             }
+        }
+    }
+
+    #[test]
+    fn ranks_that_all_differ_are_kept_by_few_rows() {
+        let mut random = Random::new(7);
+        let mut compaction = Compaction::default();
+        let mut small = Table::default();
+        let mut values: Vec<f64> = (0..2000).map(f64::from).collect();
+        random.shuffle(&mut values);
+        let large = Table::<u32>::new(&Samples::new(&values, 1).unwrap()).unwrap();
+        for n in [SMALL, SMALL + 1] {
+            let rows: Vec<u32> = (0..n as u32).collect();
+            compaction.compact(&large, &rows, &mut small);
+            let (ranks, n_ranks) = small.column(0);
+            assert_eq!(n_ranks, if n == SMALL { 2000 } else { n });
+            let mut by_rank = rows.clone();
+            by_rank.sort_by_key(|&row| ranks[row as usize]);
+            assert!(by_rank.is_sorted_by(|&a, &b| values[a as usize] < values[b as usize]));
         }
     }
 

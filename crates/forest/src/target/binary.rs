@@ -1,6 +1,6 @@
 //! Two classes with whole weights, judged by the Gini impurity.
 
-use super::{Cut, Cuts, Leaf, SideLimits, Sweep, Target, sweep};
+use super::{Cut, Cuts, Leaf, SKIP, SideLimits, Sweep, Target, sweep};
 
 /// Two classes with whole weights, as bootstrap samples have them: everything but the last comparison is
 /// computed with whole numbers.
@@ -77,6 +77,26 @@ impl Sweep<u32> for Walk {
             }
         }
     }
+
+    /// Judges all cuts at the same time: products that are rounded once are the same in either type.
+    #[inline(always)]
+    fn skip(&mut self, items: &[u32; SKIP]) -> bool {
+        let (before, all) = ((self.left, self.difference), self.all as f64);
+        let (mut lefts, mut differences) = ([0.0; SKIP], [0.0; SKIP]);
+        for ((&item, left), difference) in items.iter().zip(&mut lefts).zip(&mut differences) {
+            self.step(item);
+            (*left, *difference) = (self.left as f64, self.difference as f64);
+        }
+        let mut better = false;
+        for (left, difference) in lefts.into_iter().zip(differences) {
+            let (squared, sides) = (difference * difference, left * (all - left));
+            better |= squared * self.best_ratio.1 > self.best_ratio.0 * sides;
+        }
+        if better {
+            (self.left, self.difference) = before;
+        }
+        !better
+    }
 }
 
 impl Target for Binary<'_> {
@@ -122,16 +142,23 @@ impl Target for Binary<'_> {
         cuts: Cuts,
         totals: &Counts,
         limits: &SideLimits,
+        to_beat: f64,
         (): &mut (),
     ) -> Option<Cut> {
+        let best_ratio = if to_beat > 0.0 {
+            // A little less, so that no rounding hides a better cut.
+            (to_beat * (0.5 - 1e-9) * totals.all as f64, 1.0)
+        } else {
+            // Less than any, so that a cut that decreases nothing is found, too.
+            (-1.0, 1.0)
+        };
         let mut walk = Walk {
             all: totals.all,
             left: 0,
             difference: 0,
             steps: [-totals.ones, totals.all - totals.ones],
             min_weight: limits.weight,
-            // Less than any, so that a cut that decreases nothing is found, too.
-            best_ratio: (-1.0, 1.0),
+            best_ratio,
             best: 0,
         };
         sweep(sorted, cuts, limits, &mut walk);

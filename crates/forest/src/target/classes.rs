@@ -207,6 +207,7 @@ impl<I: Impurity> Target for Classes<'_, I> {
         cuts: Cuts,
         totals: &Sums,
         limits: &SideLimits,
+        _to_beat: f64,
         (left, right): &mut (Vec<f64>, Vec<f64>),
     ) -> Option<Cut> {
         left.clear();

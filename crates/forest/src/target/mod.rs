@@ -37,13 +37,15 @@ pub(crate) trait Target: Sync {
     /// The decrease by a split whose left side has these rows.
     fn decrease(&self, totals: &Self::Totals, left: &Self::Totals) -> f64;
 
-    /// The best of the thresholds of sorted rows, of equally good ones the first.
+    /// The best of the thresholds of sorted rows, of equally good ones the first. Those that do not decrease
+    /// the impurity by more than `to_beat` may be left out.
     fn best_cut(
         &self,
         sorted: &[Self::Item],
         cuts: Cuts,
         totals: &Self::Totals,
         limits: &SideLimits,
+        to_beat: f64,
         scratch: &mut Self::Scratch,
     ) -> Option<Cut>;
 
@@ -96,7 +98,17 @@ trait Sweep<Item> {
 
     /// Judges the cut after so many rows.
     fn judge(&mut self, left: usize);
+
+    /// Moves several rows at once where none of the cuts after them is better than the best so far; else
+    /// does nothing, and returns `false`.
+    #[inline(always)]
+    fn skip(&mut self, _items: &[Item; SKIP]) -> bool {
+        false
+    }
 }
+
+/// Rows that may be skipped together.
+const SKIP: usize = 8;
 
 /// Walks along sorted rows and judges all cuts that leave enough rows on both sides.
 #[inline(always)]
@@ -112,12 +124,13 @@ fn sweep<Item: Copy>(
     };
     match cuts {
         Cuts::Everywhere => {
-            for (index, &item) in sorted[..last].iter().enumerate() {
-                walk.step(item);
-                if index + 1 >= first {
-                    walk.judge(index + 1);
+            let (groups, rest) = sorted[..last].as_chunks();
+            for (start, group) in (0..).step_by(SKIP).zip(groups) {
+                if !walk.skip(group) {
+                    walk_along(group, start, first, walk);
                 }
             }
+            walk_along(rest, last - rest.len(), first, walk);
         }
         Cuts::After(ends) => {
             let mut start = 0;
@@ -133,6 +146,17 @@ fn sweep<Item: Copy>(
                     walk.judge(end);
                 }
             }
+        }
+    }
+}
+
+/// Walks on where all rows differ, after so many rows.
+#[inline(always)]
+fn walk_along<Item: Copy>(items: &[Item], start: usize, first: usize, walk: &mut impl Sweep<Item>) {
+    for (left, &item) in (start + 1..).zip(items) {
+        walk.step(item);
+        if left >= first {
+            walk.judge(left);
         }
     }
 }

@@ -136,6 +136,7 @@ impl Target for Numbers<'_> {
         cuts: Cuts,
         totals: &Moments,
         limits: &SideLimits,
+        _to_beat: f64,
         (): &mut (),
     ) -> Option<Cut> {
         let mut walk = Walk {

@@ -3,6 +3,9 @@
 use super::*;
 use crate::random::Random;
 
+/// Every cut is better.
+const ANY: f64 = f64::NEG_INFINITY;
+
 /// Judges every cut by what the definition says of its two sides.
 fn plain_best<T: Target>(
     target: &T,
@@ -56,16 +59,22 @@ fn check<T: Target>(
             .collect();
         let mut totals = T::Totals::default();
         target.sum(&items, &mut totals);
-        let mut best = |cuts| target.best_cut(&items, cuts, &totals, &limits, &mut scratch);
-        let found = best(Cuts::After(&ends));
+        let mut best =
+            |cuts, to_beat| target.best_cut(&items, cuts, &totals, &limits, to_beat, &mut scratch);
+        let found = best(Cuts::After(&ends), ANY);
         if ends.len() == n {
-            assert_eq!(best(Cuts::Everywhere), found);
+            assert_eq!(best(Cuts::Everywhere, ANY), found);
         }
         let expected = plain_best(&target, &items, &values, &limits, &impurity);
         let Some(cut) = found else {
             assert_eq!(expected, None);
             continue;
         };
+        let to_beat = cut.decrease.next_down();
+        assert_eq!(best(Cuts::After(&ends), to_beat), found);
+        if ends.len() == n {
+            assert_eq!(best(Cuts::Everywhere, to_beat), found);
+        }
         let expected = expected.expect("a cut was found");
         let error = (cut.decrease - expected).abs();
         assert!(error <= 1e-9 * (1.0 + expected), "{cut:?}, not {expected}");
@@ -208,9 +217,9 @@ fn both_ways_to_tell_two_classes_apart_agree() {
         let (mut counts, mut sums) = Default::default();
         binary.sum(&one, &mut counts);
         general.sum(&other, &mut sums);
-        let one = binary.best_cut(&one, Cuts::Everywhere, &counts, &limits, &mut ());
+        let one = binary.best_cut(&one, Cuts::Everywhere, &counts, &limits, ANY, &mut ());
         let mut scratch = Default::default();
-        let other = general.best_cut(&other, Cuts::Everywhere, &sums, &limits, &mut scratch);
+        let other = general.best_cut(&other, Cuts::Everywhere, &sums, &limits, ANY, &mut scratch);
         let (one, other) = (one.unwrap(), other.unwrap());
         assert!((one.decrease - other.decrease).abs() < 1e-12);
         let mut values = Vec::new();
