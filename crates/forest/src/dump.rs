@@ -62,7 +62,7 @@ impl<'a, F: Float> DecisionTree<'a, F> {
                 shares[node.next as usize] = 1.0;
                 TreeNode::Leaf(shares.into())
             }
-            VALUES => TreeNode::Leaf(self.tree.values_of(index as u32, self.n_values).into()),
+            VALUES => TreeNode::Leaf(self.tree.values_of(node.next, self.n_values).into()),
             feature => TreeNode::Split {
                 feature: feature as usize,
                 threshold: node.threshold,

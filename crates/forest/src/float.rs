@@ -84,6 +84,17 @@ pub(crate) fn halfway<F: Float>(low: F, high: F) -> F {
     }
 }
 
+/// The upper halves of the orders of neighbouring values; returns whether all values are finite.
+#[inline(always)]
+pub(crate) fn upper_halves<F: Float>(values: &[F], upper: &mut [u32]) -> bool {
+    let mut finite = true;
+    for (upper, value) in upper.iter_mut().zip(values) {
+        finite &= value.widen().is_finite();
+        *upper = (value.order() >> 32) as u32;
+    }
+    finite
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use crate::accelerate::accelerated;
 use crate::bag::RowSet;
-use crate::tree::Tree;
+use crate::packed::{PackedRows, PackedTree};
+use crate::tree::{Descent, Leaf, Tree};
 use crate::{Float, ForestError, Samples};
 
 /// What every kind of forest is made of.
@@ -29,10 +30,12 @@ pub(crate) struct Question<'a> {
 }
 
 impl<F: Float> Forest<F> {
-    /// Rows that are asked about together: few enough for their values to stay in the second-level
-    /// cache, many enough to use each tree while its nodes are there.
-    fn block_len(&self) -> usize {
-        ((1 << 17) / (self.n_features * size_of::<F>())).clamp(16, 1 << 10) / 16 * 16
+    /// Rows that are asked about together, of so many: few enough for their values to stay in the
+    /// second-level cache and for every thread to have some, many enough to use each tree while its nodes are there.
+    fn block_len(&self, n_rows: usize) -> usize {
+        let share = n_rows.div_ceil(4 * rayon::current_num_threads());
+        let block_len = PackedRows::<F>::block_len(self.n_features).min(share);
+        block_len.clamp(16, 1 << 12).next_multiple_of(16)
     }
 
     pub(crate) fn check(&self, samples: &Samples<F>) -> Result<(), ForestError> {
@@ -64,7 +67,8 @@ impl<F: Float> Forest<F> {
         write: impl Fn(&mut O, &[f64], usize) + Sync,
     ) -> Result<(), ForestError> {
         self.check_width(samples.n_features())?;
-        let block_len = self.block_len();
+        let block_len = self.block_len(out.len());
+        let packed = PackedTree::all(&self.trees, self.n_features, out.len());
         let blocks = out.par_chunks_mut(block_len).enumerate();
         let asked = blocks.map(|(block, out)| {
             accelerated!(|| {
@@ -75,6 +79,8 @@ impl<F: Float> Forest<F> {
                 if !rows.iter().fold(true, |ok, x| ok & x.widen().is_finite()) {
                     return false;
                 }
+                let packed = packed.as_ref();
+                let packed = packed.map(|trees| (trees, PackedRows::new(rows, self.n_features)));
                 let mut numbers: Vec<u32> = (0..out.len() as u32).collect();
                 let mut leaves = vec![0; out.len()];
                 let mut sums = vec![0.0; out.len() * self.n_values];
@@ -86,18 +92,16 @@ impl<F: Float> Forest<F> {
                         numbers
                             .extend(all.filter(|&row| sets[index].contains(first + row as usize)));
                     }
-                    tree.leaves_of(rows, self.n_features, &numbers, &mut leaves);
-                    for (&row, &leaf) in numbers.iter().zip(&leaves) {
-                        let row = row as usize;
-                        voters[row] += 1;
-                        let sums = &mut sums[row * self.n_values..][..self.n_values];
-                        match tree.class_of(leaf) {
-                            Some(class) => sums[class as usize] += 1.0,
-                            None => {
-                                let values = tree.values_of(leaf, self.n_values);
-                                sums.iter_mut().zip(values).for_each(|(sum, x)| *sum += x);
-                            }
-                        }
+                    for &row in &numbers {
+                        voters[row as usize] += 1;
+                    }
+                    let leaves = &mut leaves[..numbers.len()];
+                    if let Some((trees, rows)) = &packed {
+                        let packed = trees[index].with(rows);
+                        self.add_up(tree, &packed, &numbers, leaves, &mut sums);
+                    } else {
+                        let plain = (tree, rows, self.n_features);
+                        self.add_up(tree, &plain, &numbers, leaves, &mut sums);
                     }
                 }
                 let sums = sums.chunks_exact(self.n_values);
@@ -111,6 +115,29 @@ impl<F: Float> Forest<F> {
             Ok(())
         } else {
             samples.check_finite()
+        }
+    }
+
+    /// Adds what a tree says of the rows of these numbers to their sums.
+    #[inline(always)]
+    fn add_up(
+        &self,
+        tree: &Tree<F>,
+        descent: &impl Descent,
+        numbers: &[u32],
+        leaves: &mut [u32],
+        sums: &mut [f64],
+    ) {
+        descent.leaves_of(numbers, leaves);
+        for (&row, &leaf) in numbers.iter().zip(&*leaves) {
+            let sums = &mut sums[row as usize * self.n_values..][..self.n_values];
+            match descent.leaf(leaf) {
+                Leaf::Class(class) => sums[class as usize] += 1.0,
+                Leaf::Values(number) => {
+                    let values = tree.values_of(number, self.n_values);
+                    sums.iter_mut().zip(values).for_each(|(sum, x)| *sum += x);
+                }
+            }
         }
     }
 
@@ -140,7 +167,7 @@ impl<F: Float> Forest<F> {
     pub(crate) fn apply(&self, samples: Samples<F>) -> Vec<u32> {
         let n_trees = self.trees.len();
         let mut all = vec![0; samples.n_samples() * n_trees];
-        let block_len = self.block_len();
+        let block_len = self.block_len(samples.n_samples());
         let blocks = all.par_chunks_mut(block_len * n_trees).enumerate();
         blocks.for_each(|(block, out)| {
             let n_rows = out.len() / n_trees;
@@ -149,7 +176,7 @@ impl<F: Float> Forest<F> {
             let numbers: Vec<u32> = (0..n_rows as u32).collect();
             let mut leaves = vec![0; n_rows];
             for (index, tree) in self.trees.iter().enumerate() {
-                tree.leaves_of(rows, self.n_features, &numbers, &mut leaves);
+                (tree, rows, self.n_features).leaves_of(&numbers, &mut leaves);
                 for (out, &leaf) in out.chunks_exact_mut(n_trees).zip(&leaves) {
                     out[index] = leaf;
                 }

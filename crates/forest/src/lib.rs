@@ -45,6 +45,7 @@ mod grow;
 mod importance;
 #[cfg(feature = "linfa")]
 mod linfa;
+mod packed;
 mod pairs;
 mod params;
 mod progress;

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use crate::accelerate::accelerated;
+use crate::float::upper_halves;
 use crate::words::Words;
 use crate::{Float, ForestError, Samples};
 
@@ -238,17 +239,6 @@ impl Ranking {
             self.keys.extend(keys);
         }
     }
-}
-
-/// The upper halves of the orders of neighbouring values; returns whether all values are finite.
-#[inline(always)]
-fn upper_halves<F: Float>(values: &[F], upper: &mut [u32]) -> bool {
-    let mut finite = true;
-    for (upper, value) in upper.iter_mut().zip(values) {
-        finite &= value.widen().is_finite();
-        *upper = (value.order() >> 32) as u32;
-    }
-    finite
 }
 
 /// A digit of an upper half that stands in the upper half of a key.

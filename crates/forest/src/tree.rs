@@ -33,43 +33,47 @@ pub(crate) struct Tree<F> {
     pub(crate) importances: Vec<f64>,
 }
 
-impl<F: Float> Tree<F> {
-    /// The leaves of the rows of these numbers, of so many features. Some rows go down together, so that while one waits
+/// What a leaf holds.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Leaf {
+    /// A class.
+    Class(u32),
+    /// The values of this number.
+    Values(u32),
+}
+
+/// A tree and rows that go down it.
+pub(crate) trait Descent {
+    /// Where the row of that number goes from a node; nowhere from a leaf.
+    fn child(&self, at: u32, row: u32) -> Option<u32>;
+    /// What the leaf holds that is this node.
+    fn leaf(&self, at: u32) -> Leaf;
+
+    /// The leaves of the rows of these numbers. Some rows go down together, so that while one waits
     /// for memory the others go on; when one has arrived, the next sets out.
     #[inline(always)]
-    pub(crate) fn leaves_of(
-        &self,
-        rows: &[F],
-        n_features: usize,
-        numbers: &[u32],
-        leaves: &mut [u32],
-    ) {
+    fn leaves_of(&self, numbers: &[u32], leaves: &mut [u32]) {
         const ABREAST: usize = 16;
         let leaves = &mut leaves[..numbers.len()];
-        // Where each is in the tree, its values and its place.
-        let values = |place: usize| numbers[place] as usize * n_features;
-        let mut under_way = [(0_u32, 0_usize, 0_usize); ABREAST];
+        // Where each is in the tree, its number and its place.
+        let mut under_way = [(0_u32, 0_u32, 0_usize); ABREAST];
         let mut n_under_way = numbers.len().min(ABREAST);
         for (place, state) in under_way[..n_under_way].iter_mut().enumerate() {
-            *state = (0, values(place), place);
+            *state = (0, numbers[place], place);
         }
         let mut next = n_under_way;
         while n_under_way > 0 {
             let mut lane = 0;
             while lane < n_under_way {
                 let (at, row, place) = under_way[lane];
-                let node = &self.nodes[at as usize];
-                if node.feature < VALUES {
-                    let value = rows[row + node.feature as usize];
-                    // Which way a row goes cannot be guessed, so that nothing must depend on a guess.
-                    let child = select_unpredictable(value > node.threshold, node.next, at + 1);
+                if let Some(child) = self.child(at, row) {
                     under_way[lane].0 = child;
                     lane += 1;
                     continue;
                 }
                 leaves[place] = at;
                 if next < leaves.len() {
-                    under_way[lane] = (0, values(next), next);
+                    under_way[lane] = (0, numbers[next], next);
                     next += 1;
                     lane += 1;
                 } else {
@@ -79,18 +83,41 @@ impl<F: Float> Tree<F> {
             }
         }
     }
+}
 
-    /// The class of a leaf of one class.
+/// A tree as it is, and neighbouring rows of so many features.
+impl<F: Float> Descent for (&Tree<F>, &[F], usize) {
     #[inline(always)]
-    pub(crate) fn class_of(&self, leaf: u32) -> Option<u32> {
-        let node = &self.nodes[leaf as usize];
-        (node.feature == CLASS).then_some(node.next)
+    fn child(&self, at: u32, row: u32) -> Option<u32> {
+        let (tree, rows, n_features) = *self;
+        let node = &tree.nodes[at as usize];
+        if node.feature >= VALUES {
+            return None;
+        }
+        let value = rows[row as usize * n_features + node.feature as usize];
+        // Which way a row goes cannot be guessed, so that nothing must depend on a guess.
+        Some(select_unpredictable(
+            value > node.threshold,
+            node.next,
+            at + 1,
+        ))
     }
 
-    /// So many values of a leaf that has some.
     #[inline(always)]
-    pub(crate) fn values_of(&self, leaf: u32, n_values: usize) -> &[f64] {
-        &self.values[self.nodes[leaf as usize].next as usize * n_values..][..n_values]
+    fn leaf(&self, at: u32) -> Leaf {
+        let node = &self.0.nodes[at as usize];
+        match node.feature {
+            CLASS => Leaf::Class(node.next),
+            _ => Leaf::Values(node.next),
+        }
+    }
+}
+
+impl<F: Float> Tree<F> {
+    /// So many values of the leaf that has that number among those with values.
+    #[inline(always)]
+    pub(crate) fn values_of(&self, number: u32, n_values: usize) -> &[f64] {
+        &self.values[number as usize * n_values..][..n_values]
     }
 
     /// Number of nodes, leaves included.
@@ -162,20 +189,20 @@ mod tests {
         let leaves = [1, 3, 4];
         for (row, leaf) in rows.iter().zip(leaves) {
             let mut found = [0];
-            tree.leaves_of(row, 2, &[0], &mut found);
+            (&tree, &row[..], 2).leaves_of(&[0], &mut found);
             assert_eq!(found, [leaf]);
         }
         assert_eq!(
-            leaves.map(|leaf| tree.class_of(leaf)),
-            [Some(7), Some(8), Some(9)]
+            leaves.map(|leaf| (&tree, &[][..], 2).leaf(leaf)),
+            [7, 8, 9].map(Leaf::Class)
         );
         // Enough for several at a time, and some left over.
         let many: Vec<f64> = rows.as_flattened().repeat(15);
         let mut found = vec![0; 45];
         let numbers: Vec<u32> = (0..45).collect();
-        tree.leaves_of(&many, 2, &numbers, &mut found);
+        (&tree, &many[..], 2).leaves_of(&numbers, &mut found);
         assert_eq!(found, leaves.repeat(15));
-        tree.leaves_of(&many, 2, &[4, 2], &mut found);
+        (&tree, &many[..], 2).leaves_of(&[4, 2], &mut found);
         assert_eq!(found[..2], [3, 4]);
     }
 
@@ -184,7 +211,7 @@ mod tests {
         let tree = tree(vec![node(0.0, CLASS, 3)]);
         assert_eq!((tree.n_nodes(), tree.n_leaves(), tree.depth()), (1, 1, 0));
         let mut found = [9];
-        tree.leaves_of(&[0.0], 1, &[0], &mut found);
+        (&tree, &[0.0][..], 1).leaves_of(&[0], &mut found);
         assert_eq!(found, [0]);
         assert_eq!(size_of::<Node<f64>>(), 16);
         assert_eq!(size_of::<Node<f32>>(), 12);
