@@ -48,6 +48,9 @@ pub struct Row {
 /// The height of a row's drawing.
 const ROW: f64 = 22.0;
 
+/// The least distance between two labels of the axis, in per cent of its width: a label and a gap on a phone.
+const LABELS_APART: f64 = 17.0;
+
 /// The widest axis: up to a factor of this; what lies beyond is an arrow at its end.
 const WIDEST: f64 = 2.0;
 
@@ -194,6 +197,8 @@ impl Axis {
         for tick in self.ticks() {
             let x = self.at(tick);
             drawing.line("grid", (x, 29.0), (x, 34.0));
+        }
+        for (tick, x) in self.labels() {
             let label = match tick == 1.0 {
                 true => "same".into(),
                 false if (0.5..2.0).contains(&tick) => {
@@ -202,14 +207,29 @@ impl Axis {
                 }
                 false => words::percent(tick),
             };
-            let anchor = match x {
-                x if x < 4.0 => Anchor::Start,
-                x if x > 96.0 => Anchor::End,
-                _ => Anchor::Middle,
-            };
-            drawing.text("tick", (x, 26.0), anchor, &label);
+            drawing.text("tick", (x, 26.0), Anchor::Middle, &label);
         }
         drawing.finish_beside_text()
+    }
+
+    /// The ticks that have a label, with the places of these, so that no two of them touch each other.
+    fn labels(&self) -> Vec<(f64, f64)> {
+        let mut labels = vec![(1.0, self.at(1.0))];
+        let (down, up): (Vec<f64>, Vec<f64>) = self.ticks().iter().partition(|tick| **tick < 1.0);
+        for outwards in [down.into_iter().rev().collect(), up] {
+            let mut before = self.at(1.0);
+            for tick in outwards {
+                // At the end of the axis half of the label would have no room.
+                let place = self
+                    .at(tick)
+                    .clamp(LABELS_APART / 2.0, 100.0 - LABELS_APART / 2.0);
+                if f64::abs(place - before) >= LABELS_APART {
+                    labels.push((tick, place));
+                    before = place;
+                }
+            }
+        }
+        labels
     }
 
     /// A row: the band of equivalence, the interval and the estimate.
@@ -256,5 +276,22 @@ impl Axis {
         };
         drawing.marker(symbol, &class, (self.at(ratio), middle));
         drawing.finish_beside_text()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_an_axis_do_not_touch() {
+        for widest in (101..=200).map(|percent| f64::from(percent) / 100.0) {
+            let axis = Axis::new([widest].into_iter(), 0.001);
+            let mut places: Vec<f64> = axis.labels().iter().map(|(_, place)| *place).collect();
+            places.sort_by(f64::total_cmp);
+            assert!(places.len() >= 3, "{widest}: {places:?}");
+            let mut gaps = places.windows(2).map(|pair| pair[1] - pair[0]);
+            assert!(gaps.all(|gap| gap >= LABELS_APART), "{widest}: {places:?}");
+        }
     }
 }
