@@ -168,6 +168,7 @@ impl Axis {
         self.scale.place(ratio) * 100.0
     }
 
+    /// Round ratios, from 1 downwards and from 1 upwards.
     fn ticks(&self) -> Vec<f64> {
         let steps: [&[f64]; 4] = [
             &[0.01, 0.02, 0.03, 0.04, 0.05],
@@ -185,7 +186,7 @@ impl Axis {
         let steps = steps.iter().find(inside).copied().unwrap_or(steps[3]);
         let up = steps.iter().map(|step| 1.0 + step);
         let down = steps.iter().map(|step| 1.0 / (1.0 + step));
-        let ticks = down.chain([1.0]).chain(up);
+        let ticks = [1.0].into_iter().chain(down).chain(up);
         ticks.filter(|tick| self.scale.contains(*tick)).collect()
     }
 
@@ -214,19 +215,14 @@ impl Axis {
 
     /// The ticks that have a label, with the places of these, so that no two of them touch each other.
     fn labels(&self) -> Vec<(f64, f64)> {
-        let mut labels = vec![(1.0, self.at(1.0))];
-        let (down, up): (Vec<f64>, Vec<f64>) = self.ticks().iter().partition(|tick| **tick < 1.0);
-        for outwards in [down.into_iter().rev().collect(), up] {
-            let mut before = self.at(1.0);
-            for tick in outwards {
-                // At the end of the axis half of the label would have no room.
-                let place = self
-                    .at(tick)
-                    .clamp(LABELS_APART / 2.0, 100.0 - LABELS_APART / 2.0);
-                if f64::abs(place - before) >= LABELS_APART {
-                    labels.push((tick, place));
-                    before = place;
-                }
+        let mut labels: Vec<(f64, f64)> = Vec::new();
+        for tick in self.ticks() {
+            // At the end of the axis half of the label would have no room.
+            let ends = (LABELS_APART / 2.0, 100.0 - LABELS_APART / 2.0);
+            let place = self.at(tick).clamp(ends.0, ends.1);
+            let is_free = |(_, other): &(f64, f64)| (place - other).abs() >= LABELS_APART;
+            if labels.iter().all(is_free) {
+                labels.push((tick, place));
             }
         }
         labels
