@@ -185,8 +185,8 @@ impl<'a> Rest<'a> {
     #[inline(always)]
     fn name(&mut self, key: &str) -> Option<Cow<'a, str>> {
         self.pass(key)?;
-        let is_unusual = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-        let end = self.0.as_bytes().iter().position(|byte| is_unusual(byte))?;
+        let is_unusual = |byte: u8| matches!(byte, b'"' | b'\\' | ..b' ');
+        let end = self.0.bytes().position(is_unusual)?;
         let name = &self.0[..end];
         self.0 = self.0[end..].strip_prefix('"')?;
         Some(name.into())

@@ -176,14 +176,17 @@ impl Axis {
             &[0.1, 0.2, 0.3, 0.5],
             &[0.25, 0.5, 1.0],
         ];
-        let inside = |steps: &&&[f64]| {
-            let count = steps
-                .iter()
-                .filter(|step| self.scale.contains(1.0 + **step))
-                .count();
-            (1..=3).contains(&count)
+        // The finest that does not go on beyond its last step.
+        let last_is_outside = |steps: &&&[f64]| {
+            steps
+                .last()
+                .is_some_and(|last| !self.scale.contains(1.0 + last))
         };
-        let steps = steps.iter().find(inside).copied().unwrap_or(steps[3]);
+        let steps = steps
+            .iter()
+            .find(last_is_outside)
+            .copied()
+            .unwrap_or(steps[3]);
         let up = steps.iter().map(|step| 1.0 + step);
         let down = steps.iter().map(|step| 1.0 / (1.0 + step));
         let ticks = [1.0].into_iter().chain(down).chain(up);
