@@ -1,7 +1,8 @@
 //! Running the program.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -12,7 +13,32 @@ pub fn command(args: &str) -> Command {
     command
         .args(args.split_whitespace())
         .env_remove("DATABASE_URL");
+    with_default_signals(&mut command);
     command
+}
+
+/// Whoever started the tests may ignore signals (`nohup`, or `&` in a script), and programs inherit that.
+fn with_default_signals(command: &mut Command) {
+    let signals = [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGTERM,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+    ];
+    let reset = move || {
+        for signal in signals {
+            // SAFETY: the signal exists, and the default action is no function of this program.
+            if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes system calls that may be made between fork and exec, and touches no memory
+    // but its own.
+    unsafe { command.pre_exec(reset) };
 }
 
 /// What became of the program.

@@ -62,7 +62,7 @@ impl Workshop<'_> {
         for number in 0..self.builds {
             let lock = self.lock()?;
             let started = Instant::now();
-            let built = self.cargo_build(name, settings, number)?;
+            let built = self.executable(name, settings, number)?;
             let seconds = started.elapsed().as_secs_f64();
             let build = self.keep(name, number, &built.executable)?;
             drop(lock);
@@ -117,12 +117,34 @@ impl Workshop<'_> {
         })
     }
 
-    /// Runs `cargo build` and finds the executable that its messages name.
-    fn cargo_build(&self, name: &str, settings: &Variant, number: usize) -> Result<Built> {
-        let failed = |message: String| Error::Build {
+    /// The executable that the variant names, or that cargo builds for it.
+    fn executable(&self, name: &str, settings: &Variant, number: usize) -> Result<Built> {
+        let built = match &settings.binary {
+            Some(binary) => self.built_already(binary),
+            None => self.cargo_build(settings, number),
+        };
+        built.map_err(|message| Error::Build {
             variant: name.into(),
             message,
-        };
+        })
+    }
+
+    fn built_already(&self, binary: &Path) -> std::result::Result<Built, String> {
+        let executable = self.workspace.join(binary);
+        match self.builds {
+            1 if executable.is_file() => Ok(Built {
+                executable,
+                from_scratch: false,
+            }),
+            1 => Err(format!("there is no file {}", executable.display())),
+            builds => Err(format!(
+                "its binary is built already, so that there is one build of it and not {builds}"
+            )),
+        }
+    }
+
+    /// Runs `cargo build` and finds the executable that its messages name.
+    fn cargo_build(&self, settings: &Variant, number: usize) -> std::result::Result<Built, String> {
         let Program {
             package,
             bin,
@@ -158,7 +180,7 @@ impl Workshop<'_> {
                 .arg("--config")
                 .arg(format!("target.{}.rustflags={list}", settings.target));
         }
-        run_cargo(command, self.program).map_err(failed)
+        run_cargo(command, self.program)
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -101,6 +101,9 @@ pub struct Variant {
     /// Further compiler flags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rustflags: Vec<String>,
+    /// A program that is built already, its path from this file's folder; cargo builds it where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binary: Option<PathBuf>,
     /// Arguments that the program gets after those of the case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
@@ -311,6 +314,13 @@ impl Config {
             if variant.target.is_empty() {
                 return Err(format!(
                     "variant `{name}`: the target is empty; rustc --print target-list shows those there are"
+                ));
+            }
+            if variant.binary.is_some()
+                && (variant.toolchain.is_some() || !variant.rustflags.is_empty())
+            {
+                return Err(format!(
+                    "variant `{name}`: its binary is built already; leave toolchain and rustflags out, or binary"
                 ));
             }
         }

@@ -8,7 +8,7 @@ use crate::config::Variant;
 use crate::error::{Error, Result};
 use crate::terminal::say;
 
-/// Makes sure that the standard library of every variant's target is installed, and installs with
+/// Makes sure that the standard library of every target that is built for is installed, and installs with
 /// rustup what is missing.
 ///
 /// # Errors
@@ -16,7 +16,10 @@ use crate::terminal::say;
 /// there is to do.
 pub fn ensure_targets(folder: &Path, variants: &[(String, Variant)]) -> Result<()> {
     let mut done: Vec<(&str, Option<&str>)> = Vec::new();
-    for (_, variant) in variants {
+    let to_build = variants
+        .iter()
+        .filter(|(_, variant)| variant.binary.is_none());
+    for (_, variant) in to_build {
         let wanted = (variant.target.as_str(), variant.toolchain.as_deref());
         if !done.contains(&wanted) {
             ensure_target(folder, wanted.0, wanted.1)?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::blocks::ValidBlock;
 use super::metric::{Metric, per_iteration};
-use super::over_time::{OverTime, over_time};
+use super::over_time::{OverTime, Totals};
 use crate::plan::{Plan, PlannedCase};
 use crate::stats;
 
@@ -77,19 +77,27 @@ fn of_variant(
     // One pass through the processes, which lie all over the memory.
     let mut metrics: [Vec<f64>; Metric::ALL.len()] =
         std::array::from_fn(|_| Vec::with_capacity(blocks.len()));
+    let mut results: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let mut over_time = Totals::default();
+    let mut has_operations = false;
     for process in processes() {
         for (metric, figures) in Metric::ALL.into_iter().zip(&mut metrics) {
             figures.extend(per_iteration(case, process, metric));
         }
-    }
-    let mut results: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for (name, number) in processes().flat_map(|process| process.results.iter()) {
-        match results.get_mut(&**name) {
-            Some(numbers) => numbers.push(*number),
-            None => drop(results.insert(name.to_string(), vec![*number])),
+        for (name, number) in process.results.iter() {
+            match results.get_mut(&**name) {
+                Some(numbers) => numbers.push(*number),
+                None => drop(results.insert(name.to_string(), vec![*number])),
+            }
         }
+        over_time.add(&process.timeline);
+        has_operations |= !process.operations.is_empty();
     }
-    let of_processes = || processes().flat_map(|process| &process.operations);
+    let of_processes = || {
+        let processes = has_operations.then(processes);
+        let processes = processes.into_iter().flatten();
+        processes.flat_map(|process| &process.operations)
+    };
     let phases: BTreeSet<&str> = of_processes().map(|of| &*of.phase).collect();
     let operations = phases.into_iter().filter_map(|phase| {
         let of_phase = || of_processes().filter(|of| *of.phase == *phase);
@@ -121,9 +129,9 @@ fn of_variant(
             .collect(),
         results: results
             .into_iter()
-            .filter_map(|(name, numbers)| Some((name, stats::median(&numbers)?)))
+            .filter_map(|(name, numbers)| Some((name, stats::median_of(numbers)?)))
             .collect(),
         operations: operations.collect(),
-        over_time: over_time(index, blocks),
+        over_time: over_time.with_line_of(index, blocks),
     }
 }

@@ -29,29 +29,48 @@ pub struct OverTime {
     pub rss_bytes: Vec<u64>,
 }
 
-/// CPU and memory of the process of `variant`; `None` where it was not read in every block.
-pub(super) fn over_time(variant: usize, blocks: &[ValidBlock]) -> Option<OverTime> {
-    let totals: Option<Vec<[f64; 3]>> = blocks
-        .iter()
-        .map(|block| totals(&block.processes[variant].timeline))
-        .collect();
-    let totals = totals?;
-    let median = |figure: usize| {
-        let figures = totals.iter().map(|totals| totals[figure]);
-        stats::median_of(figures.collect())
-    };
-    let shown = blocks.get(blocks.len() / 2)?;
-    let samples = thinned(&shown.processes[variant].timeline);
-    let intervals: Vec<_> = intervals(&samples).collect();
-    Some(OverTime {
-        average_cpu_percent: median(0)?,
-        peak_cpu_percent: median(1)?,
-        average_rss_bytes: median(2)?,
-        block: shown.number,
-        ran_ns: intervals.iter().map(|(_, end, _)| end.ran_ns).collect(),
-        cpu_percent: intervals.iter().map(|(_, _, cpu)| *cpu).collect(),
-        rss_bytes: intervals.iter().map(|(_, end, _)| end.rss_bytes).collect(),
-    })
+/// Averages and peaks of the processes of one variant.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    /// Average and highest CPU use, and average memory, each of every process.
+    figures: [Vec<f64>; 3],
+    /// Whether a process could not be watched.
+    is_incomplete: bool,
+}
+
+impl Totals {
+    /// Adds a process with these samples.
+    pub(super) fn add(&mut self, samples: &[Moment]) {
+        match totals(samples) {
+            Some(totals) => {
+                for (figures, figure) in self.figures.iter_mut().zip(totals) {
+                    figures.push(figure);
+                }
+            }
+            None => self.is_incomplete = true,
+        }
+    }
+
+    /// Their medians, with the line of the process of `variant` in the middle block; `None` where it was not read in
+    /// every block.
+    pub(super) fn with_line_of(self, variant: usize, blocks: &[ValidBlock]) -> Option<OverTime> {
+        if self.is_incomplete {
+            return None;
+        }
+        let [average_cpu, peak_cpu, average_rss] = self.figures.map(stats::median_of);
+        let shown = blocks.get(blocks.len() / 2)?;
+        let samples = thinned(&shown.processes[variant].timeline);
+        let intervals: Vec<_> = intervals(&samples).collect();
+        Some(OverTime {
+            average_cpu_percent: average_cpu?,
+            peak_cpu_percent: peak_cpu?,
+            average_rss_bytes: average_rss?,
+            block: shown.number,
+            ran_ns: intervals.iter().map(|(_, end, _)| end.ran_ns).collect(),
+            cpu_percent: intervals.iter().map(|(_, _, cpu)| *cpu).collect(),
+            rss_bytes: intervals.iter().map(|(_, end, _)| end.rss_bytes).collect(),
+        })
+    }
 }
 
 /// Average and highest CPU use in per cent, and average memory in bytes.

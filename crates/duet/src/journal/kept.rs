@@ -131,24 +131,23 @@ impl Shared {
     }
 
     /// The results of a process, which are mostly those of the one before.
-    pub(super) fn results(
+    pub(super) fn results<'a>(
         &mut self,
         case: &Arc<str>,
         variant: &Arc<str>,
-        results: &[(&str, f64)],
+        results: impl Iterator<Item = (&'a str, f64)> + Clone,
     ) -> Results {
         let of_case = self.results.entry(Arc::clone(case)).or_default();
         let known = of_case.iter().position(|(of, _)| Arc::ptr_eq(of, variant));
         if let Some(known) = known {
             let (_, known) = &of_case[known];
-            let pairs = known.iter().map(|(name, number)| (&**name, *number));
-            if pairs.eq(results.iter().copied()) {
+            let mut pairs = known.iter().zip(results.clone());
+            let is_equal = pairs.all(|(known, other)| (&*known.0, known.1) == other);
+            if is_equal && known.len() == results.clone().count() {
                 return Arc::clone(known);
             }
         }
-        let named = results
-            .iter()
-            .map(|(name, number)| (self.name(name), *number));
+        let named = results.map(|(name, number)| (self.name(name), number));
         let fresh: Results = named.collect();
         let of_case = self.results.entry(Arc::clone(case)).or_default();
         match known {
@@ -203,11 +202,10 @@ pub(super) fn block(
 fn process(entry: &ProcessEntry, shared: &mut Shared) -> KeptProcess {
     let (case, variant) = (shared.name(&entry.case), shared.name(&entry.variant));
     let observation = entry.observation.as_ref();
-    let numbers: Vec<(&str, f64)> = observation
+    let numbers = observation
         .into_iter()
         .flat_map(|observation| &observation.result)
-        .filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)))
-        .collect();
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)));
     KeptProcess {
         build: entry.build as u32,
         start_position: entry.start_position as u32,
@@ -219,7 +217,7 @@ fn process(entry: &ProcessEntry, shared: &mut Shared) -> KeptProcess {
             (None, None) => Box::default(),
         },
         peak_rss_bytes: observation.and_then(|observation| observation.peak_rss_bytes),
-        results: shared.results(&case, &variant, &numbers),
+        results: shared.results(&case, &variant, numbers),
         operations: observation
             .into_iter()
             .flat_map(|observation| &observation.phases)

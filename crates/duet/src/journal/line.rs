@@ -17,7 +17,7 @@ use crate::slices::Slices;
 #[derive(Debug)]
 pub(super) enum Line {
     /// What one process did.
-    Process(Box<ProcessLine>),
+    Process(ProcessLine),
     /// The end of a block, and whether it is one of the pilot.
     Block(bool, Box<BlockEntry>),
 }
@@ -44,20 +44,14 @@ pub(super) struct Reader {
 impl Reader {
     /// Reads a line.
     pub(super) fn line(&mut self, line: &str) -> serde_json::Result<Line> {
+        if let Some(parsed) = self.shortcut.read(line) {
+            return Ok(Line::Process(parsed.keep(false, &mut self.shared)));
+        }
         let head = Head::of(line)?;
         match head.kind {
             Kind::Process => {
-                let parsed = match self.shortcut.take(line) {
-                    // An error is that of the whole line, with its place there.
-                    Some((turns, rest)) => match serde_json::from_str::<Parsed>(rest) {
-                        Ok(parsed) => Parsed { turns, ..parsed },
-                        Err(_) => serde_json::from_str(line)?,
-                    },
-                    None => serde_json::from_str(line)?,
-                };
-                Ok(Line::Process(Box::new(
-                    parsed.keep(head.pilot, &mut self.shared),
-                )))
+                let parsed: Parsed = serde_json::from_str(line)?;
+                Ok(Line::Process(parsed.keep(head.pilot, &mut self.shared)))
             }
             Kind::Block => Ok(Line::Block(
                 head.pilot,
@@ -80,13 +74,11 @@ impl Head {
     /// first, which takes several times as long.
     fn of(line: &str) -> serde_json::Result<Self> {
         // As the instrument writes them: nothing has to be searched for.
-        for (start, kind) in [
-            ("{\"kind\":\"process\",\"case\":", Kind::Process),
-            ("{\"kind\":\"block\",\"case\":", Kind::Block),
-        ] {
-            if line.starts_with(start) {
-                return Ok(Self { kind, pilot: false });
-            }
+        if line.starts_with("{\"kind\":\"block\",\"case\":") {
+            return Ok(Self {
+                kind: Kind::Block,
+                pilot: false,
+            });
         }
         serde_json::from_str(line)
     }
@@ -100,46 +92,46 @@ enum Kind {
 }
 
 /// The line of a process; names stay where they are in the line.
-#[derive(Deserialize)]
-struct Parsed<'a> {
+#[derive(Debug, PartialEq, Deserialize)]
+pub(super) struct Parsed<'a> {
     #[serde(borrow)]
-    case: Cow<'a, str>,
-    block: usize,
-    attempt: usize,
+    pub(super) case: Cow<'a, str>,
+    pub(super) block: usize,
+    pub(super) attempt: usize,
     #[serde(borrow)]
-    variant: Cow<'a, str>,
+    pub(super) variant: Cow<'a, str>,
     #[serde(default)]
-    build: u32,
-    start_position: u32,
-    turns: Vec<Turn>,
+    pub(super) build: u32,
+    pub(super) start_position: u32,
+    pub(super) turns: Vec<Turn>,
     #[serde(default)]
-    slices: Option<Slices>,
+    pub(super) slices: Option<Slices>,
     #[serde(default)]
-    timeline: Option<TimeLine>,
+    pub(super) timeline: Option<TimeLine>,
     #[serde(borrow)]
-    observation: Option<ParsedObservation<'a>>,
-    error: Option<String>,
+    pub(super) observation: Option<ParsedObservation<'a>>,
+    pub(super) error: Option<String>,
 }
 
 /// What is kept of an observation.
-#[derive(Deserialize)]
-struct ParsedObservation<'a> {
+#[derive(Debug, PartialEq, Deserialize)]
+pub(super) struct ParsedObservation<'a> {
     #[serde(borrow)]
-    phases: Named<'a, PhaseOperations>,
-    peak_rss_bytes: Option<u64>,
+    pub(super) phases: Named<'a, PhaseOperations>,
+    pub(super) peak_rss_bytes: Option<u64>,
     #[serde(default)]
-    timeline: Option<probe::Timeline>,
+    pub(super) timeline: Option<probe::Timeline>,
     #[serde(borrow)]
-    result: Named<'a, Number>,
+    pub(super) result: Named<'a, Number>,
 }
 
 /// What is kept of a phase: the costs of each of its entries are those of the turns.
-#[derive(Deserialize)]
-struct PhaseOperations {
+#[derive(Debug, PartialEq, Deserialize)]
+pub(super) struct PhaseOperations {
     #[serde(default)]
-    histogram: Option<Histogram>,
+    pub(super) histogram: Option<Histogram>,
     #[serde(default)]
-    client_cpu_ns_per_operation: Option<f64>,
+    pub(super) client_cpu_ns_per_operation: Option<f64>,
 }
 
 impl Parsed<'_> {
@@ -158,12 +150,11 @@ impl Parsed<'_> {
             Some(timeline) => timeline.moments().collect(),
             None => Box::default(),
         };
-        let numbers: Vec<(&str, f64)> = observation
+        let numbers = observation
             .into_iter()
             .flat_map(|observation| &observation.result.0)
-            .filter_map(|(name, number)| Some((&**name, number.0?)))
-            .collect();
-        let results = shared.results(&case, &variant, &numbers);
+            .filter_map(|(name, number)| Some((&**name, number.0?)));
+        let results = shared.results(&case, &variant, numbers);
         let operations = observation
             .into_iter()
             .flat_map(|observation| &observation.phases.0)
@@ -197,7 +188,14 @@ impl Parsed<'_> {
 }
 
 /// The entries of an object in their order, with names that stay where they are in the line.
-struct Named<'a, T>(Vec<(Cow<'a, str>, T)>);
+#[derive(Debug, PartialEq)]
+pub(super) struct Named<'a, T>(pub(super) Vec<(Cow<'a, str>, T)>);
+
+impl<T> Default for Named<'_, T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Named<'a, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -230,7 +228,8 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Named<'a, T> {
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A number; anything else is none.
-struct Number(Option<f64>);
+#[derive(Debug, PartialEq)]
+pub(super) struct Number(Option<f64>);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use memchr::{memchr_iter, memrchr};
+
 use super::line::{Line, Reader};
 use crate::error::{Error, Result};
 
@@ -42,18 +44,20 @@ impl<'a> Pieces<'a> {
         !self.rest.is_empty()
     }
 
-    /// The next piece; `None` after the last.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        let mut piece = Vec::with_capacity(self.rest.len() + PIECE);
+    /// The next piece, in the memory of one that is not needed any more; `None` after the last.
+    pub(super) fn next(&mut self, mut piece: Vec<u8>) -> Result<Option<Vec<u8>>> {
+        piece.clear();
         piece.append(&mut self.rest);
         loop {
             let looked_at = piece.len();
+            piece.reserve(PIECE);
             let read = (&self.file).take(PIECE as u64).read_to_end(&mut piece);
             let read = read.map_err(Error::io("read", self.path))?;
-            let end = piece[looked_at..].iter().rposition(|byte| *byte == b'\n');
-            match end {
+            match memrchr(b'\n', &piece[looked_at..]) {
                 Some(end) => {
-                    self.rest = piece.split_off(looked_at + end + 1);
+                    let end = looked_at + end + 1;
+                    self.rest.extend_from_slice(&piece[end..]);
+                    piece.truncate(end);
                     return Ok(Some(piece));
                 }
                 None if read == 0 => {
@@ -74,32 +78,39 @@ pub(super) type Parsed = (std::result::Result<Line, String>, usize);
 pub(super) fn parse(piece: &[u8], reader: &mut Reader) -> Vec<Parsed> {
     let not_an_entry =
         |error: &dyn std::fmt::Display| format!("not an entry of a journal: {error}");
-    let mut read = |line: &str, length: usize| {
-        let parsed = reader.line(line.strip_suffix('\n').unwrap_or(line));
-        (parsed.map_err(|error| not_an_entry(&error)), length)
-    };
     // To look at all of a piece at once is much faster than at each of its strings.
-    if let Ok(text) = std::str::from_utf8(piece) {
-        let lines = text.split_inclusive('\n');
-        return lines.map(|line| read(line, line.len())).collect();
+    let whole = std::str::from_utf8(piece).ok();
+    let mut lines = Vec::with_capacity(memchr_iter(b'\n', piece).count());
+    let mut start = 0;
+    for end in memchr_iter(b'\n', piece) {
+        let line = start..end;
+        let words = match whole {
+            Some(words) => Ok(&words[line.clone()]),
+            None => std::str::from_utf8(&piece[line.clone()]),
+        };
+        let parsed = match words {
+            Ok(words) => reader.line(words).map_err(|error| not_an_entry(&error)),
+            Err(error) => Err(not_an_entry(&error)),
+        };
+        lines.push((parsed, line.len() + 1));
+        start = end + 1;
     }
-    let lines = piece.split_inclusive(|byte| *byte == b'\n');
     lines
-        .map(|line| match std::str::from_utf8(line) {
-            Ok(words) => read(words, line.len()),
-            Err(error) => (Err(not_an_entry(&error)), line.len()),
-        })
-        .collect()
 }
 
-/// Where a thread takes pieces, and where it gives their lines.
-type Worker = (SyncSender<Vec<u8>>, Receiver<Vec<Parsed>>);
+/// Where a thread takes pieces, and where it gives their lines and their memory.
+type Worker = (SyncSender<Vec<u8>>, Receiver<(Vec<Parsed>, Vec<u8>)>);
 
-/// Parses pieces with all processors and gives the lines to `take` in their order.
+/// Parses pieces with all processors, those that were read already first, and gives the lines to `take` in their
+/// order.
 pub(super) fn in_parallel(
-    mut pieces: impl Iterator<Item = Result<Vec<u8>>>,
+    first: impl IntoIterator<Item = Vec<u8>>,
+    pieces: &mut Pieces,
     take: &mut impl FnMut(Vec<Parsed>) -> Result<()>,
 ) -> Result<()> {
+    let mut first = first.into_iter();
+    // New memory for each piece would take the kernel longer than reading into it does.
+    let mut spare: Vec<Vec<u8>> = Vec::new();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         // The pieces go round, so that their order is that in which the threads are asked.
@@ -110,8 +121,9 @@ pub(super) fn in_parallel(
                 scope.spawn(move || {
                     let mut reader = Reader::default();
                     for piece in given {
+                        let lines = parse(&piece, &mut reader);
                         // Nobody waits for an answer any more where a line before was refused.
-                        if answer.send(parse(&piece, &mut reader)).is_err() {
+                        if answer.send((lines, piece)).is_err() {
                             break;
                         }
                     }
@@ -122,7 +134,10 @@ pub(super) fn in_parallel(
         let most = workers.len() * PIECES_PER_THREAD;
         let (mut given, mut taken) = (0, 0);
         loop {
-            let piece = pieces.next().transpose()?;
+            let piece = match first.next() {
+                Some(piece) => Some(piece),
+                None => pieces.next(spare.pop().unwrap_or_default())?,
+            };
             let is_last = piece.is_none();
             if let Some(piece) = piece {
                 let sent = workers[given % workers.len()].0.send(piece);
@@ -131,7 +146,9 @@ pub(super) fn in_parallel(
             }
             while taken < given && (is_last || given - taken >= most) {
                 let answer = workers[taken % workers.len()].1.recv();
-                take(answer.expect("a worker answers every piece"))?;
+                let (lines, piece) = answer.expect("a worker answers every piece");
+                spare.push(piece);
+                take(lines)?;
                 taken += 1;
             }
             if is_last {

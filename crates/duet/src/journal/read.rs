@@ -62,15 +62,11 @@ fn read_with(path: &Path, plan: Option<&Plan>) -> Result<Read> {
         }
         Ok(())
     };
-    match (pieces.next()?, pieces.next()?) {
+    match (pieces.next(Vec::new())?, pieces.next(Vec::new())?) {
         (None, _) => {}
         // A short one is parsed before a thread would have been started.
         (Some(first), None) => take(parse(&first, &mut Reader::default()))?,
-        (Some(first), Some(second)) => {
-            let first = [first, second].into_iter().map(Ok);
-            let rest = std::iter::from_fn(|| pieces.next().transpose());
-            in_parallel(first.chain(rest), &mut take)?;
-        }
+        (Some(first), Some(second)) => in_parallel([first, second], &mut pieces, &mut take)?,
     }
     collected.read.torn = pieces.is_torn();
     collected.read.unfinished = collected.open.len();
@@ -136,7 +132,7 @@ impl<'a> Collected<'a> {
         self.lines += 1;
         self.bytes += bytes as u64;
         match line? {
-            Line::Process(line) => self.process(*line),
+            Line::Process(line) => self.process(line),
             Line::Block(pilot, end) => {
                 let key = Key {
                     pilot,

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::workspace::{Run, case, configuration, duet, run};
+use crate::workspace::{BRIEF, Run, case, configuration, duet, run};
 
 /// The processes whose command line has `mark`: their numbers and states.
 fn processes(mark: &str) -> Vec<(u32, char)> {
@@ -54,7 +54,8 @@ fn check_in(interleave: &str, behaviour: &str, more: &str, part: &str) -> Run {
     };
     let more = format!("interleave = \"{interleave}\"\n{timeout}");
     let name = format!("{interleave}-{word}");
-    let run = run(&name, &case(&id, &args, &more), &["--blocks", "2"]);
+    let cases = format!("{BRIEF}{}", case(&id, &args, &more));
+    let run = run(&name, &cases, &["--blocks", "2"]);
     run.assert(3, &["DROPPED", &format!("musl: {part}")]);
     assert_none_left(&id);
     run
@@ -144,7 +145,8 @@ fn what_a_process_starts_and_what_it_says_is_no_ones_trouble() {
             let args = format!("--real --iteration-ns 30000000 --behaviour {behaviour}");
             let more = format!("interleave = \"{interleave}\"");
             let name = format!("{interleave}-{behaviour}-all");
-            let run = run(&name, &case(&id, &args, &more), &["--blocks", "1"]);
+            let cases = format!("{BRIEF}{}", case(&id, &args, &more));
+            let run = run(&name, &cases, &["--blocks", "1"]);
             run.assert(0, &[&id]);
             assert_none_left(&id);
         }
@@ -154,11 +156,8 @@ fn what_a_process_starts_and_what_it_says_is_no_ones_trouble() {
 #[test]
 fn slices_are_journaled_and_tell_work_apart() {
     let args = "--real --iteration-ns 30000000 --factor 2";
-    let run = run(
-        "slices",
-        &case("slices/real/2x", args, ""),
-        &["--blocks", "6"],
-    );
+    let cases = format!("{BRIEF}{}", case("slices/real/2x", args, ""));
+    let run = run("slices", &cases, &[]);
     let result = run.result();
     let comparison = &result["comparisons"][0];
     assert_eq!(
@@ -191,6 +190,7 @@ fn slices_are_journaled_and_tell_work_apart() {
 #[test]
 fn two_at_the_same_time_are_two_single_threaded_ones() {
     let good = case("a/b/c", "--real --iteration-ns 5000000", "");
+    let good = format!("{BRIEF}{good}");
     let three = "[variant.third]\ntarget = \"x86_64-unknown-linux-gnu\"\n";
     run(
         "three-at-once",
@@ -240,7 +240,7 @@ fn two_at_the_same_time_are_two_single_threaded_ones() {
 fn runners_are_known_or_found_out() {
     let variant = |runner: &str| {
         format!(
-            "[variant.other]\ntarget = \"x86_64-unknown-linux-gnu\"\nrunner = {runner}\n{}",
+            "{BRIEF}[variant.other]\ntarget = \"x86_64-unknown-linux-gnu\"\nrunner = {runner}\n{}",
             case(
                 "a/b/c",
                 "--real --iteration-ns 30000000",
@@ -283,7 +283,7 @@ fn a_host_that_is_not_fit_for_its_limits_is_said_to_be_so() {
     // No host has less than no foreign load, but some have none: the steal limit is left out.
     let gates = "gates = { foreign = 0.0, steal = 1.0, throttled = 1.0 }\n";
     let cases = case("busy/host/case", "--real --iteration-ns 5000000", "");
-    let config = configuration("unfit", &cases);
+    let config = configuration("unfit", &format!("{BRIEF}{cases}"));
     let text = fs::read_to_string(&config).expect("the configuration");
     let (before, after) = text.split_once("[gates]").expect("a table");
     let (_, after) = after.split_once("[program]").expect("a table");

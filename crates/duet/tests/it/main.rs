@@ -15,7 +15,9 @@ mod workspace;
 
 use std::fs;
 
-use workspace::{Run, Started, again, case, configuration, duet, finished, run, wait_for_lines};
+use workspace::{
+    BRIEF, Run, Started, again, case, configuration, duet, finished, run, wait_for_lines,
+};
 
 /// The verdict and ratio of the only comparison.
 fn verdict(run: &Run) -> (String, f64) {
@@ -245,6 +247,37 @@ fn a_binary_that_is_not_what_its_variant_claims_is_refused() {
 }
 
 #[test]
+fn a_binary_that_is_built_already_is_compared_as_it_is() {
+    let cases = case("a/b/c", "", "");
+    let first = run("to-be-built", &cases, &["--blocks", "1"]);
+    let musl = first.results().join("bin/musl/program");
+    let built = |target: &str, more: &str| {
+        format!(
+            "[variant.built]\ntarget = \"x86_64-unknown-linux-{target}\"\nbinary = {musl:?}\n{more}{cases}"
+        )
+    };
+    let built_run = |name: &str, config: &str, more: &[&str]| {
+        run(name, config, &[&["--variants", "gnu,built"], more].concat())
+    };
+    let compared = built_run("built", &built("musl", ""), &[]);
+    compared.assert(0, &["a/b/c", "equivalent"]);
+    let plan = fs::read_to_string(compared.results().join("plan.toml")).expect("a plan");
+    let plan: toml::Table = plan.parse().expect("TOML");
+    let hashes = plan["variants"].as_array().expect("variants").iter();
+    let hashes: Vec<_> = hashes.map(|variant| variant["sha256"].as_str()).collect();
+    let bytes = fs::read(&musl).expect("it is there");
+    assert_eq!(hashes[1], Some(duet::builds::sha256(&bytes).as_str()));
+    built_run("built-gnu", &built("gnu", ""), &[])
+        .assert(2, &["its C library is musl, but the variant claims glibc"]);
+    built_run("built-flags", &built("musl", "rustflags = [\"-g\"]\n"), &[])
+        .assert(2, &["its binary is built already"]);
+    built_run("built-twice", &built("musl", ""), &["--builds", "2"])
+        .assert(2, &["`built`", "one build of it and not 2"]);
+    let gone = built("musl", "").replace("/musl/program", "/musl/gone");
+    built_run("built-gone", &gone, &[]).assert(2, &["there is no file", "/musl/gone"]);
+}
+
+#[test]
 fn fixtures_give_their_environment_and_their_failure() {
     let fixtures = "[fixture.good]\ncommand = [\"program\", \"serve\"]\n\
                     [fixture.bad]\ncommand = [\"sh\", \"-c\", \"echo no server found, install one >&2; exit 1\"]\n";
@@ -257,10 +290,8 @@ fn fixtures_give_their_environment_and_their_failure() {
 
 #[test]
 fn an_interrupted_run_keeps_what_it_measured() {
-    let config = configuration(
-        "interrupted",
-        &case("a/b/c", "--behaviour slow --factor 1.1", ""),
-    );
+    let cases = case("a/b/c", "--behaviour slow --factor 1.1", "");
+    let config = configuration("interrupted", &format!("{BRIEF}{cases}"));
     let run = Started::new(&mut duet(&config, &["run", "--blocks", "10000"]));
     let results = run.results.clone();
     wait_for_lines(&results, 6);

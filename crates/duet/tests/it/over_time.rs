@@ -55,14 +55,19 @@ fn watched(interleave: &str, iteration_ns: u64) {
             .sum();
         let last = ran[ran.len() - 1];
         assert!(last >= worked && last < worked * 1.2, "{last} of {worked}");
+        // Whatever share of the machine it got: what it used is what its own clock says, and a little more.
+        let turns = process["turns"].as_array().expect("turns").iter();
+        let used: f64 = turns.filter_map(|turn| turn["user_ns"].as_f64()).sum();
+        let seen = cpu[cpu.len() - 1];
+        assert!(seen >= used * 0.9 && seen < used * 1.5, "{seen} of {used}");
         assert!(rss.iter().all(|bytes| *bytes > 100_000.0), "{rss:?}");
     }
     let result = fs::read_to_string(run.results().join("result.json")).expect("a result");
     let result: Value = serde_json::from_str(&result).expect("JSON");
     for variant in result["cases"][0]["variants"].as_array().expect("variants") {
         let of = &variant["over_time"];
-        let cpu = of["average_cpu_percent"].as_f64().expect("it spins");
-        assert!((20.0..130.0).contains(&cpu), "{of}");
+        let cpu = of["average_cpu_percent"].as_f64().expect("a number");
+        assert!(cpu > 0.0 && cpu < 130.0, "{of}");
         assert!(of["average_rss_bytes"].as_f64() > Some(100_000.0), "{of}");
         assert_eq!(
             of["ran_ns"].as_array().map(Vec::len),

@@ -38,16 +38,26 @@ fn the_full_form_runs_real_processes() {
     );
     let workspace = config.parent().expect("a folder").to_path_buf();
     let config = Config::read(&config).expect("a good file");
-    let bench = Bench {
-        config: &config,
-        workspace: &workspace,
-        target_folder: &workspace.join("target"),
-        folder: &workspace.join("target/verify-full"),
-        seconds: 5.0,
-        seed: 1,
-        interrupted: &AtomicBool::new(false),
+    let bench = |seconds: f64| {
+        Bench {
+            config: &config,
+            workspace: &workspace,
+            target_folder: &workspace.join("target"),
+            folder: &workspace.join(format!("target/verify-full-{seconds}")),
+            seconds,
+            seed: 1,
+            interrupted: &AtomicBool::new(false),
+        }
+        .run()
+        .expect("it runs")
     };
-    let (real, checks) = bench.run().expect("it runs");
+    let (mut real, mut checks) = bench(5.0);
+    // On a machine that has much else to do, the time is over before every slowdown has its blocks.
+    for seconds in [20.0, 80.0] {
+        if real.found_rate.is_none() {
+            (real, checks) = bench(seconds);
+        }
+    }
     // The program's times are made up and without noise: every slowdown is found with its exact size, and nothing else.
     assert!(checks.iter().all(|check| check.passed), "{checks:#?}");
     assert_eq!(real.variant, "gnu");

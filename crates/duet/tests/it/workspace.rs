@@ -105,6 +105,9 @@ pub fn case(id: &str, args: &str, more: &str) -> String {
     )
 }
 
+/// Suite `quick` with a quarter of the work, for processes that really take their time.
+pub const BRIEF: &str = "[suite.quick]\nblocks = 6\nseconds = 0.25\n";
+
 /// Writes a configuration of the variants and `rest`, and gives its path.
 pub fn configuration(name: &str, rest: &str) -> PathBuf {
     let path = workspace().join(format!("{name}.toml"));

@@ -68,7 +68,8 @@ fn sequence(
         comparisons
             .iter()
             .flat_map(|c| &c.primary().log_ratios)
-            .map(|log| log.exp()),
+            .map(|log| log.exp())
+            .chain([1.0]),
     );
     for tick in round
         .iter()

@@ -48,6 +48,9 @@ pub struct Row {
 /// The height of a row's drawing.
 const ROW: f64 = 22.0;
 
+/// The least distance between two labels of the axis, in per cent of its width: a label and a gap on a phone.
+const LABELS_APART: f64 = 17.0;
+
 /// The widest axis: up to a factor of this; what lies beyond is an arrow at its end.
 const WIDEST: f64 = 2.0;
 
@@ -165,6 +168,7 @@ impl Axis {
         self.scale.place(ratio) * 100.0
     }
 
+    /// Round ratios, from 1 downwards and from 1 upwards.
     fn ticks(&self) -> Vec<f64> {
         let steps: [&[f64]; 4] = [
             &[0.01, 0.02, 0.03, 0.04, 0.05],
@@ -172,17 +176,20 @@ impl Axis {
             &[0.1, 0.2, 0.3, 0.5],
             &[0.25, 0.5, 1.0],
         ];
-        let inside = |steps: &&&[f64]| {
-            let count = steps
-                .iter()
-                .filter(|step| self.scale.contains(1.0 + **step))
-                .count();
-            (1..=3).contains(&count)
+        // The finest that does not go on beyond its last step.
+        let last_is_outside = |steps: &&&[f64]| {
+            steps
+                .last()
+                .is_some_and(|last| !self.scale.contains(1.0 + last))
         };
-        let steps = steps.iter().find(inside).copied().unwrap_or(steps[3]);
+        let steps = steps
+            .iter()
+            .find(last_is_outside)
+            .copied()
+            .unwrap_or(steps[3]);
         let up = steps.iter().map(|step| 1.0 + step);
         let down = steps.iter().map(|step| 1.0 / (1.0 + step));
-        let ticks = down.chain([1.0]).chain(up);
+        let ticks = [1.0].into_iter().chain(down).chain(up);
         ticks.filter(|tick| self.scale.contains(*tick)).collect()
     }
 
@@ -194,6 +201,8 @@ impl Axis {
         for tick in self.ticks() {
             let x = self.at(tick);
             drawing.line("grid", (x, 29.0), (x, 34.0));
+        }
+        for (tick, x) in self.labels() {
             let label = match tick == 1.0 {
                 true => "same".into(),
                 false if (0.5..2.0).contains(&tick) => {
@@ -202,14 +211,24 @@ impl Axis {
                 }
                 false => words::percent(tick),
             };
-            let anchor = match x {
-                x if x < 4.0 => Anchor::Start,
-                x if x > 96.0 => Anchor::End,
-                _ => Anchor::Middle,
-            };
-            drawing.text("tick", (x, 26.0), anchor, &label);
+            drawing.text("tick", (x, 26.0), Anchor::Middle, &label);
         }
         drawing.finish_beside_text()
+    }
+
+    /// The ticks that have a label, with the places of these, so that no two of them touch each other.
+    fn labels(&self) -> Vec<(f64, f64)> {
+        let mut labels: Vec<(f64, f64)> = Vec::new();
+        for tick in self.ticks() {
+            // At the end of the axis half of the label would have no room.
+            let ends = (LABELS_APART / 2.0, 100.0 - LABELS_APART / 2.0);
+            let place = self.at(tick).clamp(ends.0, ends.1);
+            let is_free = |(_, other): &(f64, f64)| (place - other).abs() >= LABELS_APART;
+            if labels.iter().all(is_free) {
+                labels.push((tick, place));
+            }
+        }
+        labels
     }
 
     /// A row: the band of equivalence, the interval and the estimate.
@@ -256,5 +275,22 @@ impl Axis {
         };
         drawing.marker(symbol, &class, (self.at(ratio), middle));
         drawing.finish_beside_text()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_an_axis_do_not_touch() {
+        for widest in (101..=200).map(|percent| f64::from(percent) / 100.0) {
+            let axis = Axis::new([widest].into_iter(), 0.001);
+            let mut places: Vec<f64> = axis.labels().iter().map(|(_, place)| *place).collect();
+            places.sort_by(f64::total_cmp);
+            assert!(places.len() >= 3, "{widest}: {places:?}");
+            let mut gaps = places.windows(2).map(|pair| pair[1] - pair[0]);
+            assert!(gaps.all(|gap| gap >= LABELS_APART), "{widest}: {places:?}");
+        }
     }
 }
