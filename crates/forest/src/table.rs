@@ -23,7 +23,7 @@ impl Rank for u16 {
 
     fn fill(ranks: &mut [u16], n_rows: usize, mut fill: impl FnMut(usize, &mut [u32])) {
         // As many as possible, because neighbours lie in one cache line, but they take memory, too.
-        let width = ((1 << 21) / n_rows).max(16);
+        let width = ((1 << 19) / n_rows).max(32);
         let mut wide = Vec::new();
         for (first, ranks) in (0..).step_by(width).zip(ranks.chunks_mut(n_rows * width)) {
             wide.resize(ranks.len(), 0);
@@ -72,18 +72,26 @@ impl<R: Rank> Table<R> {
         let mut n_ranks = vec![0; n_features];
         // Memory that has been used before, which saves asking the system for it again.
         let used = Mutex::new(Vec::<Ranking>::new());
+        // Columns that are a task: one, if it is not short.
+        let group_len = (1 << 16) / n_rows.min(1 << 16);
         let mut all_finite = true;
         R::fill(&mut ranks, n_rows, |first, columns| {
             // The upper halves of the orders of the values are where the ranks will be.
             all_finite &= transpose(samples, first, columns);
-            let columns = columns.par_chunks_exact_mut(n_rows).enumerate();
-            let columns = columns.zip(&mut n_ranks[first..]).with_max_len(1);
-            columns.for_each(|((place, column), n_ranks)| {
+            let n_ranks = &mut n_ranks[first..][..columns.len() / n_rows];
+            let groups = columns
+                .par_chunks_mut(n_rows * group_len)
+                .zip(n_ranks.par_chunks_mut(group_len));
+            let groups = groups.enumerate().with_max_len(1);
+            groups.for_each(|(group, (columns, n_ranks))| {
                 // The lock is held for no longer than a pop or a push takes, which do not panic.
                 let taken = used.lock().ok().and_then(|mut used| used.pop());
                 let mut ranking = taken.unwrap_or_default();
-                let value = |row: usize| samples.values()[row * n_features + first + place];
-                *n_ranks = ranking.rank(column, |row| value(row).order());
+                let columns = columns.chunks_mut(n_rows).zip(n_ranks);
+                for (feature, (column, n_ranks)) in (first + group * group_len..).zip(columns) {
+                    let value = |row: usize| samples.values()[row * n_features + feature];
+                    *n_ranks = ranking.rank(column, |row| value(row).order());
+                }
                 if let Ok(mut used) = used.lock() {
                     used.push(ranking);
                 }
