@@ -12,7 +12,8 @@ use crate::{Float, ForestError, Samples};
 /// A number that ranks fit into.
 pub(crate) trait Rank: Copy + Default + Send + Sync {
     fn widen(self) -> u32;
-    fn narrow(rank: u32) -> Self;
+    /// Has columns of this length filled, some at a time: the number of the first one is told with them.
+    fn fill(ranks: &mut [Self], n_rows: usize, fill: impl FnMut(usize, &mut [u32]));
 }
 
 impl Rank for u16 {
@@ -21,9 +22,19 @@ impl Rank for u16 {
         u32::from(self)
     }
 
-    #[inline(always)]
-    fn narrow(rank: u32) -> Self {
-        rank as u16
+    fn fill(ranks: &mut [u16], n_rows: usize, mut fill: impl FnMut(usize, &mut [u32])) {
+        // As many as possible, because neighbours lie in one cache line, but they take memory, too.
+        let width = ((1 << 19) / n_rows).max(32);
+        let mut wide = Vec::new();
+        for (first, ranks) in (0..).step_by(width).zip(ranks.chunks_mut(n_rows * width)) {
+            wide.resize(ranks.len(), 0);
+            fill(first, &mut wide);
+            let columns = ranks.par_chunks_mut(n_rows).zip(wide.par_chunks(n_rows));
+            columns.for_each(|(ranks, wide)| {
+                let wide = wide.iter().map(|&rank| rank as u16);
+                ranks.iter_mut().zip(wide).for_each(|(to, from)| *to = from);
+            });
+        }
     }
 }
 
@@ -33,9 +44,8 @@ impl Rank for u32 {
         self
     }
 
-    #[inline(always)]
-    fn narrow(rank: u32) -> Self {
-        rank
+    fn fill(ranks: &mut [u32], _n_rows: usize, mut fill: impl FnMut(usize, &mut [u32])) {
+        fill(0, ranks);
     }
 }
 
@@ -61,35 +71,33 @@ impl<R: Rank> Table<R> {
         let (n_rows, n_features) = (samples.n_samples(), samples.n_features());
         let mut ranks = vec![R::default(); n_rows * n_features];
         let mut n_ranks = vec![0; n_features];
-        // Columns that are read from the rows together: many, because neighbours lie in one cache line, but
-        // there shall be some groups for each thread.
-        let width = n_features
-            .div_ceil(4 * rayon::current_num_threads())
-            .clamp(4, 16);
         // Memory that has been used before, which saves asking the system for it again.
         let used = Mutex::new(Vec::<Ranking>::new());
-        let all_finite = ranks
-            .par_chunks_mut(n_rows * width)
-            .zip(n_ranks.par_chunks_mut(width))
-            .enumerate()
-            .with_max_len(1)
-            .map(|(group, (ranks, n_ranks))| {
-                // The lock is held for no longer than a pop takes, which does not panic.
+        // Columns that are a task: one, if it is not short.
+        let group_len = (1 << 16) / n_rows.min(1 << 16);
+        let mut all_finite = true;
+        R::fill(&mut ranks, n_rows, |first, columns| {
+            // The upper halves of the orders of the values are where the ranks will be.
+            all_finite &= transpose(samples, first, columns);
+            let n_ranks = &mut n_ranks[first..][..columns.len() / n_rows];
+            let groups = columns
+                .par_chunks_mut(n_rows * group_len)
+                .zip(n_ranks.par_chunks_mut(group_len));
+            let groups = groups.enumerate().with_max_len(1);
+            groups.for_each(|(group, (columns, n_ranks))| {
+                // The lock is held for no longer than a pop or a push takes, which do not panic.
                 let taken = used.lock().ok().and_then(|mut used| used.pop());
                 let mut ranking = taken.unwrap_or_default();
-                let first = group * width;
-                let finite = accelerated!(|| ranking.transpose(samples, first, n_ranks.len()));
-                let columns = ranks.chunks_mut(n_rows).zip(n_ranks);
-                for (place, (ranks, n_ranks)) in columns.enumerate() {
-                    let value = |row: usize| samples.values()[row * n_features + first + place];
-                    *n_ranks = ranking.rank(place, |row| value(row).order(), ranks);
+                let columns = columns.chunks_mut(n_rows).zip(n_ranks);
+                for (feature, (column, n_ranks)) in (first + group * group_len..).zip(columns) {
+                    let value = |row: usize| samples.values()[row * n_features + feature];
+                    *n_ranks = ranking.rank(column, |row| value(row).order());
                 }
                 if let Ok(mut used) = used.lock() {
                     used.push(ranking);
                 }
-                finite
-            })
-            .reduce(|| true, |a, b| a & b);
+            });
+        });
         if !all_finite {
             samples.check_finite()?;
         }
@@ -117,11 +125,63 @@ pub(crate) fn gather<R: Rank>(column: &[R], rows: &[u32], ranks: &mut Vec<u32>) 
     }
 }
 
+/// Rows and columns that are transposed at a time: they stay in the first-level cache meanwhile.
+const BLOCK: [usize; 2] = [64, 64];
+
+/// Reads neighbouring columns, of which `first` is the first: the upper halves of the orders of their values.
+/// Each thread reads a part of the rows. Returns whether all values are finite.
+fn transpose<F: Float>(samples: &Samples<F>, first: usize, columns: &mut [u32]) -> bool {
+    let (n_rows, n_features) = (samples.n_samples(), samples.n_features());
+    let part_len = n_rows.div_ceil(8 * rayon::current_num_threads());
+    let part_len = part_len.next_multiple_of(BLOCK[0]);
+    let mut parts: Vec<Vec<&mut [u32]>> = Vec::new();
+    parts.resize_with(n_rows.div_ceil(part_len), Vec::new);
+    for column in columns.chunks_exact_mut(n_rows) {
+        for (part, piece) in parts.iter_mut().zip(column.chunks_mut(part_len)) {
+            part.push(piece);
+        }
+    }
+    let rows = samples.values().par_chunks(part_len * n_features);
+    let parts = parts.par_iter_mut().zip(rows).with_max_len(1);
+    let read = |(columns, rows): (&mut Vec<_>, _)| {
+        accelerated!(|| transpose_part(rows, n_features, first, columns))
+    };
+    parts.map(read).reduce(|| true, |a, b| a & b)
+}
+
+/// Reads some rows.
+#[inline(always)]
+fn transpose_part<F: Float>(
+    rows: &[F],
+    n_features: usize,
+    first: usize,
+    columns: &mut [&mut [u32]],
+) -> bool {
+    let [height, width] = BLOCK;
+    let mut block = [0; BLOCK[0] * BLOCK[1]];
+    let mut finite = true;
+    for (start, rows) in (0..).step_by(height).zip(rows.chunks(height * n_features)) {
+        let rows = rows.chunks_exact(n_features);
+        let n_here = rows.len();
+        for (from, columns) in (first..).step_by(width).zip(columns.chunks_mut(width)) {
+            for (row, upper) in rows.clone().zip(block.chunks_exact_mut(width)) {
+                finite &= upper_halves(&row[from..][..columns.len()], upper);
+            }
+            for (place, column) in columns.iter_mut().enumerate() {
+                let here = block[place..].iter().step_by(width);
+                column[start..][..n_here]
+                    .iter_mut()
+                    .zip(here)
+                    .for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+    finite
+}
+
 /// Ranks columns; keeps its memory from column to column.
 #[derive(Default)]
 struct Ranking {
-    /// The upper halves of the orders of the values of some columns, column after column.
-    upper: Vec<u32>,
     keys: Vec<u64>,
     other: Vec<u64>,
 }
@@ -133,57 +193,20 @@ impl Ranking {
     const BITS: u32 = 11;
     const BUCKETS: usize = 1 << Self::BITS;
 
-    /// Rows that are read together.
-    const BLOCK: usize = 64;
-
-    /// Reads neighbouring columns; returns whether all values are finite.
-    ///
-    /// Rows lie far apart in memory. Those of a block are fetched first, with little to do for each, so that
-    /// many are on their way at the same time; they are turned into columns when they are there.
-    #[inline(always)]
-    fn transpose<F: Float>(&mut self, samples: &Samples<F>, first: usize, width: usize) -> bool {
-        let (n_rows, n_features) = (samples.n_samples(), samples.n_features());
-        self.upper.resize(n_rows * width, 0);
-        let mut block = vec![0; Self::BLOCK * width];
-        let mut finite = true;
-        let blocks = samples.values().chunks(Self::BLOCK * n_features);
-        for (start, rows) in (0..).step_by(Self::BLOCK).zip(blocks) {
-            let rows = rows.chunks_exact(n_features);
-            let n_here = rows.len();
-            for (row, upper) in rows.zip(block.chunks_exact_mut(width)) {
-                finite &= upper_halves(&row[first..][..width], upper);
-            }
-            for column in 0..width {
-                let there = &mut self.upper[column * n_rows + start..][..n_here];
-                let here = block[column..].iter().step_by(width);
-                there
-                    .iter_mut()
-                    .zip(here)
-                    .for_each(|(to, from)| *to = *from);
-            }
-        }
-        finite
-    }
-
-    /// Ranks one of the columns that were read; returns how many values differ. `order` gives the whole
-    /// order of the value of a row.
+    /// Replaces the upper halves of the orders of a column by its ranks; returns how many values differ.
+    /// `order` gives the whole order of the value of a row.
     ///
     /// The upper halves are sorted by digits, each with its row in the lower half of a word. Where upper
     /// halves are equal, the few rows, or equal values, are then sorted by comparison.
-    fn rank<R: Rank>(
-        &mut self,
-        place: usize,
-        order: impl Fn(usize) -> u64,
-        ranks: &mut [R],
-    ) -> u32 {
-        self.sort(place, ranks.len());
+    fn rank(&mut self, column: &mut [u32], order: impl Fn(usize) -> u64) -> u32 {
+        self.sort(column);
         let mut rank = 0;
         let order = |key: &u64| order(*key as u32 as usize);
         let mut rest = &mut self.keys[..];
         while let Some(&first) = rest.first() {
             let upper = first >> 32;
             if rest.get(1).is_none_or(|next| next >> 32 != upper) {
-                ranks[first as u32 as usize] = R::narrow(rank);
+                column[first as u32 as usize] = rank;
                 rank += 1;
                 rest = &mut rest[1..];
                 continue;
@@ -200,7 +223,7 @@ impl Ranking {
                 let order = order(key);
                 rank += u32::from(order != last);
                 last = order;
-                ranks[*key as u32 as usize] = R::narrow(rank);
+                column[*key as u32 as usize] = rank;
             }
             rank += 1;
         }
@@ -209,8 +232,8 @@ impl Ranking {
 
     /// Sorts the upper halves of a column, each with its row. All digits are counted first, and columns
     /// are not moved by digits that are equal everywhere.
-    fn sort(&mut self, column: usize, n_rows: usize) {
-        let upper = &self.upper[column * n_rows..][..n_rows];
+    fn sort(&mut self, upper: &[u32]) {
+        let n_rows = upper.len();
         let mut counts: Box<Counts> = Box::new([[0; Self::BUCKETS]; 3]);
         for &upper in upper {
             for (place, counts) in (0..).zip(counts.iter_mut()) {
