@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::Float;
 use crate::float::upper_halves;
-use crate::tree::{CLASS, Descent, Leaf, Tree, VALUES};
+use crate::tree::{ABREAST, CLASS, Descent, Leaf, Node, Tree, VALUES};
 
 /// Trees from which on it pays to pack the rows.
 const FEW: usize = 8;
@@ -22,21 +22,22 @@ pub(crate) struct PackedTree<'a, F> {
     bits: u32,
 }
 
+/// A split, or a leaf: a split that every row leaves for itself.
 #[derive(Clone, Copy)]
 struct PackedNode {
-    /// Of the threshold.
+    /// The upper half of the threshold; of a leaf what [`Node::next`](crate::tree::Node::next) says.
     upper: u32,
-    /// The feature and what [`Node::next`](crate::tree::Node::next) says. Leaves have numbers of features
-    /// that there are not: the first one beyond if they have a class, the second one if values.
+    /// The feature, and the right child. Leaves with a class have the first feature beyond those that there are,
+    /// leaves with values the second one.
     link: u32,
 }
 
 impl<'a, F: Float> PackedTree<'a, F> {
-    /// All trees, for that many rows; nothing if these are so few that it would take longer than it saves, or a
-    /// tree is too large.
+    /// All trees, for that many rows; nothing if there are so few of either that it would take longer than it
+    /// saves, or if a tree is too large.
     pub(crate) fn all(trees: &'a [Tree<F>], n_features: usize, n_rows: usize) -> Option<Vec<Self>> {
         let n_nodes: usize = trees.iter().map(|tree| tree.nodes.len()).sum();
-        if trees.len() < FEW || n_rows * trees.len() < n_nodes / 8 {
+        if trees.len() < FEW || n_rows * trees.len() < n_nodes / 8 || n_features > 1 << 20 {
             return None;
         }
         let trees = trees.par_iter();
@@ -44,23 +45,27 @@ impl<'a, F: Float> PackedTree<'a, F> {
     }
 
     fn new(tree: &'a Tree<F>, n_features: usize) -> Option<Self> {
-        let largest = tree.nodes.iter().map(|node| node.next).max()?;
-        let bits = u32::BITS - largest.leading_zeros();
+        let bits = tree.nodes.len().ilog2() + 1;
         let features = n_features as u64 + 2;
-        if features << bits > 1 << 32 {
+        if features << bits > 1 << u32::BITS {
             return None;
         }
-        let feature = |feature| match feature {
-            CLASS => n_features as u32,
-            VALUES => n_features as u32 + 1,
-            feature => feature,
+        let node = |(at, node): (u32, &Node<F>)| {
+            let leaf = |mark| PackedNode {
+                upper: node.next,
+                link: (n_features as u32 + mark) << bits | at,
+            };
+            match node.feature {
+                CLASS => leaf(0),
+                VALUES => leaf(1),
+                feature => PackedNode {
+                    upper: (node.threshold.order() >> 32) as u32,
+                    link: feature << bits | node.next,
+                },
+            }
         };
-        let nodes = tree.nodes.iter().map(|node| PackedNode {
-            upper: (node.threshold.order() >> 32) as u32,
-            link: feature(node.feature) << bits | node.next,
-        });
         Some(PackedTree {
-            nodes: nodes.collect(),
+            nodes: (0..).zip(&tree.nodes).map(node).collect(),
             tree,
             bits,
         })
@@ -85,18 +90,23 @@ impl<'a, F: Float> PackedTree<'a, F> {
 pub(crate) struct PackedRows<'a, F> {
     rows: &'a [F],
     n_features: usize,
+    /// The upper halves of the values of each row, followed by two that are larger than what any leaf says.
     uppers: Vec<u32>,
 }
 
 impl<'a, F: Float> PackedRows<'a, F> {
-    /// Rows of which that many belong together: in half of a second-level cache, with room for a tree beside them.
+    /// Rows that take half of a second-level cache, so that there is room for a tree beside them.
     pub(crate) fn block_len(n_features: usize) -> usize {
-        (1 << 19) / (n_features * size_of::<u32>())
+        (1 << 19) / ((n_features + 2) * size_of::<u32>())
     }
 
+    #[inline(always)]
     pub(crate) fn new(rows: &'a [F], n_features: usize) -> Self {
-        let mut uppers = vec![0; rows.len()];
-        upper_halves(rows, &mut uppers);
+        let mut uppers = vec![u32::MAX; rows.len() / n_features * (n_features + 2)];
+        let packed = uppers.chunks_exact_mut(n_features + 2);
+        for (values, uppers) in rows.chunks_exact(n_features).zip(packed) {
+            upper_halves(values, uppers);
+        }
         PackedRows {
             rows,
             n_features,
@@ -117,42 +127,130 @@ pub(crate) struct PackedDescent<'a, F> {
 }
 
 impl<F: Float> PackedDescent<'_, F> {
-    /// Whether a value is above the threshold whose upper half is that of the value.
+    /// Where a row goes whose values begin there; from a leaf nowhere.
+    #[inline(always)]
+    fn child(&self, at: u32, start: u32) -> u32 {
+        let node = self.nodes[at as usize];
+        let place = start + (node.link >> self.bits);
+        let upper = self.uppers[place as usize];
+        if upper == node.upper {
+            return self.child_in_full(at, place);
+        }
+        let (left, right) = (at + 1, node.link & self.mask);
+        // Which way a row goes cannot be guessed, so that nothing must depend on a guess.
+        select_unpredictable(upper > node.upper, right, left)
+    }
+
+    /// The same where the upper halves are equal.
     #[cold]
     #[inline(never)]
-    fn is_above(&self, place: usize, at: u32) -> bool {
-        self.rows[place] > self.tree.nodes[at as usize].threshold
+    fn child_in_full(&self, at: u32, place: u32) -> u32 {
+        let width = self.n_features + 2;
+        let (row, feature) = (place as usize / width, place as usize % width);
+        let node = &self.tree.nodes[at as usize];
+        if self.rows[row * self.n_features + feature] > node.threshold {
+            node.next
+        } else {
+            at + 1
+        }
     }
 }
 
 impl<F: Float> Descent for PackedDescent<'_, F> {
+    /// Rows go down some nodes before it is looked which have arrived.
     #[inline(always)]
-    fn child(&self, at: u32, row: u32) -> Option<u32> {
-        let node = self.nodes[at as usize];
-        let feature = (node.link >> self.bits) as usize;
-        if feature >= self.n_features {
-            return None;
+    fn leaves_of(&self, numbers: &[u32], leaves: &mut [u32]) {
+        const NODES: usize = 4;
+        let leaves = &mut leaves[..numbers.len()];
+        let start = |place: usize| numbers[place] * (self.n_features as u32 + 2);
+        // Where each is in the tree, where its values begin, and its place.
+        let (mut at, mut starts, mut places) = ([0; ABREAST], [0; ABREAST], [0; ABREAST]);
+        let mut n_under_way = numbers.len().min(ABREAST);
+        for place in 0..n_under_way {
+            (starts[place], places[place]) = (start(place), place);
         }
-        let place = row as usize * self.n_features + feature;
-        let upper = self.uppers[place];
-        let (left, right) = (at + 1, node.link & self.mask);
-        if upper == node.upper {
-            return Some(if self.is_above(place, at) {
-                right
-            } else {
-                left
-            });
+        let mut next = n_under_way;
+        while n_under_way > 0 {
+            for _ in 1..NODES {
+                for (at, &start) in at.iter_mut().zip(&starts) {
+                    *at = self.child(*at, start);
+                }
+            }
+            let before = at;
+            for (at, &start) in at.iter_mut().zip(&starts) {
+                *at = self.child(*at, start);
+            }
+            let mut lane = 0;
+            while lane < n_under_way {
+                if at[lane] != before[lane] {
+                    lane += 1;
+                    continue;
+                }
+                leaves[places[lane]] = at[lane];
+                if next < leaves.len() {
+                    (at[lane], starts[lane], places[lane]) = (0, start(next), next);
+                    next += 1;
+                    lane += 1;
+                } else {
+                    n_under_way -= 1;
+                    // The one that has arrived stays where it is.
+                    at.swap(lane, n_under_way);
+                    starts.swap(lane, n_under_way);
+                    places.swap(lane, n_under_way);
+                }
+            }
         }
-        // Which way a row goes cannot be guessed, so that nothing must depend on a guess.
-        Some(select_unpredictable(upper > node.upper, right, left))
     }
 
     #[inline(always)]
     fn leaf(&self, at: u32) -> Leaf {
-        let link = self.nodes[at as usize].link;
-        match (link >> self.bits) as usize == self.n_features {
-            true => Leaf::Class(link & self.mask),
-            false => Leaf::Values(link & self.mask),
+        let node = self.nodes[at as usize];
+        match (node.link >> self.bits) as usize == self.n_features {
+            true => Leaf::Class(node.upper),
+            false => Leaf::Values(node.upper),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+    use crate::{RandomForest, Samples};
+
+    #[test]
+    fn packed_rows_come_to_the_same_leaves() {
+        let mut random = Random::new(3);
+        let mut below = |n: u64| (random.next() % n) as f64;
+        // Values that differ in the upper half, in the lower one only, and not at all.
+        let values: Vec<f64> = (0..400 * 3)
+            .map(|_| 1.0 + below(4) + below(50) * 2.0_f64.powi(-45))
+            .collect();
+        let labels: Vec<u32> = (0..400).map(|_| below(3) as u32).collect();
+        // Leaves with a class, and leaves with values.
+        let params = RandomForest::params().n_trees(FEW).min_samples_leaf(2);
+        let model = params
+            .fit_samples(Samples::new(&values, 3).unwrap(), &labels)
+            .unwrap();
+        let trees = &model.forest.trees;
+        assert!(PackedTree::all(&trees[1..], 3, 400).is_none());
+        let packed = PackedTree::all(trees, 3, 400).unwrap();
+        let mut kinds = [0, 0];
+        for n in [1, 2, 15, 16, 17, 33, 400] {
+            let rows = PackedRows::new(&values[..3 * n], 3);
+            let numbers: Vec<u32> = (0..n as u32).rev().collect();
+            let (mut expected, mut found) = (vec![0; n], vec![0; n]);
+            for (tree, packed) in trees.iter().zip(&packed) {
+                let (plain, packed) = ((tree, &values[..3 * n], 3), packed.with(&rows));
+                plain.leaves_of(&numbers, &mut expected);
+                packed.leaves_of(&numbers, &mut found);
+                assert_eq!(found, expected);
+                for &leaf in &found {
+                    assert_eq!(packed.leaf(leaf), plain.leaf(leaf));
+                    kinds[usize::from(matches!(plain.leaf(leaf), Leaf::Class(_)))] += 1;
+                }
+            }
+        }
+        assert!(kinds.iter().all(|&count| count > 1000), "{kinds:?}");
     }
 }

@@ -44,36 +44,46 @@ pub(crate) enum Leaf {
 
 /// A tree and rows that go down it.
 pub(crate) trait Descent {
-    /// Where the row of that number goes from a node; nowhere from a leaf.
-    fn child(&self, at: u32, row: u32) -> Option<u32>;
+    /// The leaves of the rows of these numbers.
+    fn leaves_of(&self, numbers: &[u32], leaves: &mut [u32]);
     /// What the leaf holds that is this node.
     fn leaf(&self, at: u32) -> Leaf;
+}
 
-    /// The leaves of the rows of these numbers. Some rows go down together, so that while one waits
-    /// for memory the others go on; when one has arrived, the next sets out.
+/// Rows that go down together, so that while one waits for memory the others go on.
+pub(crate) const ABREAST: usize = 16;
+
+/// A tree as it is, and neighbouring rows of so many features.
+impl<F: Float> Descent for (&Tree<F>, &[F], usize) {
+    /// When a row has arrived, the next sets out.
     #[inline(always)]
     fn leaves_of(&self, numbers: &[u32], leaves: &mut [u32]) {
-        const ABREAST: usize = 16;
+        let (tree, rows, n_features) = *self;
         let leaves = &mut leaves[..numbers.len()];
-        // Where each is in the tree, its number and its place.
-        let mut under_way = [(0_u32, 0_u32, 0_usize); ABREAST];
+        // Where each is in the tree, its values and its place.
+        let values = |place: usize| numbers[place] as usize * n_features;
+        let mut under_way = [(0_u32, 0_usize, 0_usize); ABREAST];
         let mut n_under_way = numbers.len().min(ABREAST);
         for (place, state) in under_way[..n_under_way].iter_mut().enumerate() {
-            *state = (0, numbers[place], place);
+            *state = (0, values(place), place);
         }
         let mut next = n_under_way;
         while n_under_way > 0 {
             let mut lane = 0;
             while lane < n_under_way {
                 let (at, row, place) = under_way[lane];
-                if let Some(child) = self.child(at, row) {
+                let node = &tree.nodes[at as usize];
+                if node.feature < VALUES {
+                    let value = rows[row + node.feature as usize];
+                    // Which way a row goes cannot be guessed, so that nothing must depend on a guess.
+                    let child = select_unpredictable(value > node.threshold, node.next, at + 1);
                     under_way[lane].0 = child;
                     lane += 1;
                     continue;
                 }
                 leaves[place] = at;
                 if next < leaves.len() {
-                    under_way[lane] = (0, numbers[next], next);
+                    under_way[lane] = (0, values(next), next);
                     next += 1;
                     lane += 1;
                 } else {
@@ -82,25 +92,6 @@ pub(crate) trait Descent {
                 }
             }
         }
-    }
-}
-
-/// A tree as it is, and neighbouring rows of so many features.
-impl<F: Float> Descent for (&Tree<F>, &[F], usize) {
-    #[inline(always)]
-    fn child(&self, at: u32, row: u32) -> Option<u32> {
-        let (tree, rows, n_features) = *self;
-        let node = &tree.nodes[at as usize];
-        if node.feature >= VALUES {
-            return None;
-        }
-        let value = rows[row as usize * n_features + node.feature as usize];
-        // Which way a row goes cannot be guessed, so that nothing must depend on a guess.
-        Some(select_unpredictable(
-            value > node.threshold,
-            node.next,
-            at + 1,
-        ))
     }
 
     #[inline(always)]
