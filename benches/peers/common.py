@@ -72,6 +72,10 @@ def write_chapter(path, text):
     path.write_text("\n".join(chapter.rstrip() + "\n" for chapter in chapters))
 
 
+# Rounds of this workspace's engines alone, for what compares them with themselves.
+ALONE_ROUNDS = 10
+
+
 def arguments(comparison, description, example, rounds):
     """The options that all comparisons have."""
     parser = argparse.ArgumentParser(prog=f"benches/peers/run {comparison}", description=description)
@@ -81,7 +85,14 @@ def arguments(comparison, description, example, rounds):
     parser.add_argument("--seed", type=int, default=42, help="of the order of the engines")
     parser.add_argument("--timeout", type=float, default=3600, help="seconds that a process may take")
     parser.add_argument("--output", type=pathlib.Path, help="the table (default: docs/performance.md with all cases)")
+    parser.add_argument("--report", type=pathlib.Path, nargs="+", metavar="JOURNAL", help="only write the table of earlier runs")
     return parser
+
+
+def lines_of(journals):
+    """The lines of several journals, under the head of the first."""
+    journals = [[json.loads(line) for line in path.open()] for path in journals]
+    return [journals[0][0], *(line for journal in journals for line in journal[1:])]
 
 
 def output_of(args):
@@ -106,17 +117,19 @@ def measure_all(journal_path, head, cases, rounds, shuffler, measure, describe):
     """Runs every engine on every case in every round; gives the lines of the journal.
 
     Rounds are outermost, so that a machine that gets slower does so for every case and every engine. Cases that take
-    minutes come last, once.
+    minutes come in a further round, once; then come the rounds of what compares an engine with itself.
     """
+    alone = [case for case in cases if case.alone]
+    plan = [[(case, case.engines) for case in cases if not case.once]] * rounds
+    plan += [[(case, case.engines) for case in cases if case.once]]
+    plan += [[(case, case.alone) for case in alone]] * (ALONE_ROUNDS if alone else 0)
     lines = [head]
     with journal_path.open("w") as journal:
         print(json.dumps(head), file=journal, flush=True)
-        for number in range(rounds + 1):
-            for case in cases:
-                if case.once != (number == rounds):
-                    continue
-                for engine in shuffler.sample(case.engines, len(case.engines)):
-                    where = f"{number + 1}/{rounds + 1} {case.name}"
+        for number, of_round in enumerate(plan):
+            for case, engines in of_round:
+                for engine in shuffler.sample(engines, len(engines)):
+                    where = f"{number + 1}/{len(plan)} {case.name}"
                     try:
                         result = measure(case, engine)
                         say(f"{where}  {engine}  {describe(result)}")

@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 
 import forest_report as report
-from common import FOLDER, arguments, build, machine, measure_all, output_of, run_json, say, unusable, write_chapter
+from common import FOLDER, arguments, build, lines_of, machine, measure_all, output_of, run_json, say, unusable, write_chapter
 from forest_report import ONE_THREAD, OURS
 
 PEERS = ["scikit-learn", "oneDAL", "biosphere", "ranger"]
@@ -38,6 +38,10 @@ class Case:
     @property
     def engines(self):
         return [OURS, "scikit-learn", *self.others] + [ONE_THREAD] * self.one_thread
+
+    @property
+    def alone(self):
+        return [OURS, ONE_THREAD] if self.one_thread else []
 
     def path(self, part):
         return FOLDER / "data" / f"forest-{self.data}-{self.rows}x{self.columns}-{part}.npy"
@@ -133,12 +137,10 @@ def measure_ours(workload, case, idle_bytes, env, timeout):
 
 def main():
     parser = arguments("forest", __doc__, "noise*", DEFAULT_ROUNDS)
-    parser.add_argument("--report", type=pathlib.Path, nargs="+", metavar="JOURNAL", help="only write the table of earlier runs")
     args = parser.parse_args()
     output = output_of(args)
     if args.report:
-        journals = [[json.loads(line) for line in path.open()] for path in args.report]
-        write_chapter(output, report.text([journals[0][0], *(line for journal in journals for line in journal[1:])]))
+        write_chapter(output, report.text(lines_of(args.report)))
         say(f"written: {output}")
         return 0
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 
 import report
-from common import FOLDER, arguments, build, machine, measure_all, output_of, run_json, say, unusable, write_chapter
+from common import FOLDER, arguments, build, lines_of, machine, measure_all, output_of, run_json, say, unusable, write_chapter
 from report import ONE_THREAD, OURS
 
 PEERS = ["scikit-learn", "oneDAL"]
@@ -43,6 +43,11 @@ class Case:
     @property
     def engines(self):
         return [OURS, *PEERS] + ["faiss"] * self.faiss + [ONE_THREAD] * self.one_thread
+
+    @property
+    def alone(self):
+        """What is compared with itself: one thread with all, float32 with the float64 of the same name."""
+        return [OURS] * (self.one_thread or self.dtype == "float32") + [ONE_THREAD] * self.one_thread
 
 
 CASES = [
@@ -101,11 +106,10 @@ def measure_ours(workload, case, idle_bytes, env, timeout):
 
 def main():
     parser = arguments("kmeans", __doc__, "100k*", DEFAULT_ROUNDS)
-    parser.add_argument("--report", type=pathlib.Path, metavar="JOURNAL", help="only write the table of an earlier run")
     args = parser.parse_args()
     output = output_of(args)
     if args.report:
-        write_chapter(output, report.text([json.loads(line) for line in args.report.open()]))
+        write_chapter(output, report.text(lines_of(args.report)))
         say(f"written: {output}")
         return 0
 
