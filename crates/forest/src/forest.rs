@@ -30,8 +30,8 @@ pub(crate) struct Question<'a> {
 }
 
 impl<F: Float> Forest<F> {
-    /// Rows that are asked about together, of so many: few enough for their values to stay in the
-    /// second-level cache and for every thread to have some, many enough to use each tree while its nodes are there.
+    /// Rows that are asked about together, of so many: few enough for them to stay in the second-level cache when
+    /// packed and for every thread to have some, many enough to use each tree while its nodes are there.
     fn block_len(&self, n_rows: usize) -> usize {
         let share = n_rows.div_ceil(4 * rayon::current_num_threads());
         let block_len = PackedRows::<F>::block_len(self.n_features).min(share);
@@ -75,12 +75,15 @@ impl<F: Float> Forest<F> {
                 let first = block * block_len;
                 let mut permuted = Vec::new();
                 let rows = self.rows(samples, first, out.len(), question, &mut permuted);
-                // Here instead of before, because the values are in the cache now.
-                if !rows.iter().fold(true, |ok, x| ok & x.widen().is_finite()) {
-                    return false;
-                }
-                let packed = packed.as_ref();
-                let packed = packed.map(|trees| (trees, PackedRows::new(rows, self.n_features)));
+                // Values are checked here instead of before, because they are in the cache now.
+                let packed = match &packed {
+                    Some(trees) => match PackedRows::new(rows, self.n_features) {
+                        Some(rows) => Some((trees, rows)),
+                        None => return false,
+                    },
+                    None if rows.iter().fold(true, |ok, x| ok & x.widen().is_finite()) => None,
+                    None => return false,
+                };
                 let mut numbers: Vec<u32> = (0..out.len() as u32).collect();
                 let mut leaves = vec![0; out.len()];
                 let mut sums = vec![0.0; out.len() * self.n_values];

@@ -100,18 +100,20 @@ impl<'a, F: Float> PackedRows<'a, F> {
         (1 << 19) / ((n_features + 2) * size_of::<u32>())
     }
 
+    /// Nothing if a value is not finite.
     #[inline(always)]
-    pub(crate) fn new(rows: &'a [F], n_features: usize) -> Self {
+    pub(crate) fn new(rows: &'a [F], n_features: usize) -> Option<Self> {
         let mut uppers = vec![u32::MAX; rows.len() / n_features * (n_features + 2)];
         let packed = uppers.chunks_exact_mut(n_features + 2);
+        let mut finite = true;
         for (values, uppers) in rows.chunks_exact(n_features).zip(packed) {
-            upper_halves(values, uppers);
+            finite &= upper_halves(values, uppers);
         }
-        PackedRows {
+        finite.then_some(PackedRows {
             rows,
             n_features,
             uppers,
-        }
+        })
     }
 }
 
@@ -237,7 +239,7 @@ mod tests {
         let packed = PackedTree::all(trees, 3, 400).unwrap();
         let mut kinds = [0, 0];
         for n in [1, 2, 15, 16, 17, 33, 400] {
-            let rows = PackedRows::new(&values[..3 * n], 3);
+            let rows = PackedRows::new(&values[..3 * n], 3).unwrap();
             let numbers: Vec<u32> = (0..n as u32).rev().collect();
             let (mut expected, mut found) = (vec![0; n], vec![0; n]);
             for (tree, packed) in trees.iter().zip(&packed) {
@@ -252,5 +254,8 @@ mod tests {
             }
         }
         assert!(kinds.iter().all(|&count| count > 1000), "{kinds:?}");
+        for value in [f64::NAN, f64::INFINITY] {
+            assert!(PackedRows::new(&[0.0, 1.0, value], 3).is_none());
+        }
     }
 }
