@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "the figure is what the test is for")]
 
 use std::fs;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -16,12 +17,14 @@ fn overhead_ms(interleave: &str) -> Vec<f64> {
     let args = "--real --iteration-ns 5000000";
     let case = case(&id, args, &format!("interleave = \"{interleave}\""));
     let suite = "[suite.quick]\nblocks = 12\nseconds = 0.05\n";
+    let started = Instant::now();
     let run = run(
         &format!("overhead-{interleave}"),
         &format!("{suite}{case}"),
         &[],
     );
     run.assert(0, &[&id]);
+    assert!(started.elapsed().as_secs() < 120);
     let journal = fs::read_to_string(run.results().join("journal.jsonl")).expect("a journal");
     let lines: Vec<Value> = journal
         .lines()
@@ -62,18 +65,16 @@ fn overhead_ms(interleave: &str) -> Vec<f64> {
 #[test]
 fn a_process_costs_little_beside_its_own_time() {
     for interleave in ["lockstep", "sliced", "sequential"] {
-        // A machine that does something else besides must not fail this: one moment of quiet is enough.
-        let is_little = (0..20).any(|_| {
-            let mut costs = overhead_ms(interleave);
-            costs.sort_by(f64::total_cmp);
-            let (least, median) = (costs[0], costs[costs.len() / 2]);
-            eprintln!(
-                "{interleave}: {median:.1} ms a process at the median of {} blocks, {least:.1} to {:.1}",
-                costs.len(),
-                costs[costs.len() - 1]
-            );
-            least < 15.0 && median < 100.0
-        });
-        assert!(is_little, "{interleave}: never within 15 ms");
+        let mut costs = overhead_ms(interleave);
+        costs.sort_by(f64::total_cmp);
+        let (least, median) = (costs[0], costs[costs.len() / 2]);
+        eprintln!(
+            "{interleave}: {median:.1} ms a process at the median of {} blocks, {least:.1} to {:.1}",
+            costs.len(),
+            costs[costs.len() - 1]
+        );
+        // The goal is 15 ms at the median; a machine that does something else besides must not fail this.
+        assert!(least < 15.0, "{interleave}: {costs:?}");
+        assert!(median < 100.0, "{interleave}: {costs:?}");
     }
 }
