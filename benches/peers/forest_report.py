@@ -23,7 +23,8 @@ Made by `benches/peers/run forest`, which needs Python 3 with `venv` and is no p
 - {rounds} rounds; in a round every engine ran every case, in an order shuffled from seed {seed}. Cases that take minutes were run once,
   after the others: n is 1 there, and the figure has no spread.
 - A ratio is that of two times of the same round; given are the median of the rounds, and the least and the most in
-  brackets. More than 1 means that `forest` is faster. What compares `forest` with itself has further rounds, without the others.
+  brackets. More than 1 means that `forest` is faster. What compares `forest` with itself has further
+  rounds, without the others; its own times below are those of all rounds.
 - *Memory* is the peak of the resident set (`VmHWM`) above that of the idle process, less the array itself.
 - Environment variables that preset libraries of linear algebra or their threads were unset for all.
 

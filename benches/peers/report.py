@@ -22,7 +22,8 @@ Made by `benches/peers/run kmeans`, which needs Python 3 with `venv` and is no p
   programs have read the file into memory before; `workload kmeans --data` reads it in place, so that its cold fit pays
   for the page faults.
 - A ratio is that of two times of the same round; given are the median of the rounds, and the least and the most in
-  brackets. More than 1 means that `kmeans` is faster. What compares `kmeans` with itself has further rounds, without the others.
+  brackets. More than 1 means that `kmeans` is faster. What compares `kmeans` with itself has further
+  rounds, without the others; its own times below are those of all rounds.
 - *Memory* is the peak of the resident set (`VmHWM`) above that of the idle process, data included: the idle process has
   loaded its libraries and no data. *× data* is the ratio to the bytes of the array.
 - *Inertia* is the difference from the inertia of `kmeans`, relative to it: below 0 the peer's result is better. Where blobs overlap,
