@@ -8,6 +8,7 @@ mod helper;
 mod lifetime;
 mod load;
 mod operations;
+mod writes;
 
 use std::sync::OnceLock;
 
