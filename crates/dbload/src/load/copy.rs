@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::{Run, WHAT, sent};
+use super::{Run, WHAT, failed};
 use crate::DbloadError;
 use crate::user::{Fields, PIC_BYTES, push_name, push_pic};
 
@@ -35,13 +35,13 @@ pub(super) fn load(run: &mut Run<'_, '_, '_>) -> Result<(), DbloadError> {
         users,
         server,
         progress,
-        rows_done,
     } = run;
-    let failed = |error: &postgres::Error| DbloadError::statement(server, WHAT, error);
+    let failed = |error: postgres::Error| failed(server, &error);
+    let not_written = |error: io::Error| not_written(server, error);
     let mut chunk = Vec::with_capacity(CHUNK_BYTES + 1_024);
     for (table, write_row) in TABLES {
         let copy = format!("COPY \"{schema}\".{table} FROM STDIN WITH (FORMAT binary, FREEZE)");
-        let mut out = transaction.copy_in(&copy).map_err(|error| failed(&error))?;
+        let mut out = transaction.copy_in(&copy).map_err(failed)?;
         chunk.clear();
         chunk.extend_from_slice(HEADER);
         let mut rows = 0;
@@ -49,30 +49,24 @@ pub(super) fn load(run: &mut Run<'_, '_, '_>) -> Result<(), DbloadError> {
             write_row(&mut chunk, id, &users.fields(id));
             rows += 1;
             if chunk.len() >= CHUNK_BYTES {
-                out.write_all(&chunk)
-                    .map_err(|error| cause(error, server, &failed))?;
+                out.write_all(&chunk).map_err(not_written)?;
                 chunk.clear();
-                sent(progress, rows_done, *users, rows);
+                progress.sent(rows);
                 rows = 0;
             }
         }
         chunk.extend_from_slice(&TRAILER);
-        out.write_all(&chunk)
-            .map_err(|error| cause(error, server, &failed))?;
-        out.finish().map_err(|error| failed(&error))?;
-        sent(progress, rows_done, *users, rows);
+        out.write_all(&chunk).map_err(not_written)?;
+        out.finish().map_err(failed)?;
+        progress.sent(rows);
     }
     Ok(())
 }
 
-/// The client's own error inside the one of a writer.
-fn cause(
-    error: io::Error,
-    server: &str,
-    failed: impl Fn(&postgres::Error) -> DbloadError,
-) -> DbloadError {
+/// Finds the client's own error inside that of a writer.
+fn not_written(server: &str, error: io::Error) -> DbloadError {
     match error.downcast::<postgres::Error>() {
-        Ok(error) => failed(&error),
+        Ok(error) => failed(server, &error),
         Err(error) => DbloadError::ConnectionLost {
             what: WHAT.into(),
             server: server.into(),

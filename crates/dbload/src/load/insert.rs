@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use postgres::Statement;
 use postgres::types::ToSql;
 
-use super::{Run, sent};
+use super::{Run, failed};
 use crate::DbloadError;
 use crate::user::User;
 
@@ -59,12 +59,7 @@ pub(super) fn in_batches(run: &mut Run<'_, '_, '_>, batch: u32) -> Result<(), Db
             _ => prepare(run, size)?,
         };
         insert(run, &statements, next, size)?;
-        sent(
-            run.progress,
-            &mut run.rows_done,
-            run.users,
-            3 * u64::from(size),
-        );
+        run.progress.sent(3 * u64::from(size));
         prepared = Some((size, statements));
         next += size;
     }
@@ -79,8 +74,7 @@ pub(super) fn row_by_row(run: &mut Run<'_, '_, '_>) -> Result<(), DbloadError> {
         insert(run, &statements, id, 1)?;
         untold += 1;
         if untold == ROW_BY_ROW_PROGRESS || id == run.users.count() {
-            let rows = 3 * u64::from(untold);
-            sent(run.progress, &mut run.rows_done, run.users, rows);
+            run.progress.sent(3 * u64::from(untold));
             untold = 0;
         }
     }
@@ -94,7 +88,7 @@ fn prepare(run: &mut Run<'_, '_, '_>, size: u32) -> Result<[Statement; 3], Dbloa
         let sql = sql(run.schema, table, size);
         run.transaction
             .prepare(&sql)
-            .map_err(|error| DbloadError::statement(run.server, super::WHAT, &error))
+            .map_err(|error| failed(run.server, &error))
     };
     Ok([statement(&users)?, statement(&info)?, statement(&profile)?])
 }

@@ -81,8 +81,10 @@ pub struct LoadProgress {
 #[derive(Default)]
 pub struct Loader<'a> {
     method: LoadMethod,
-    progress: Progress<'a>,
+    listener: Option<Listener<'a>>,
 }
+
+type Listener<'a> = Box<dyn FnMut(LoadProgress) + 'a>;
 
 impl<'a> Loader<'a> {
     /// Loads by [`LoadMethod::Copy`] and tells nobody.
@@ -99,7 +101,7 @@ impl<'a> Loader<'a> {
     /// Calls `listener` about every thousand rows, or after every batch. It runs between two of them,
     /// and a load waits for it.
     pub fn on_progress(mut self, listener: impl FnMut(LoadProgress) + 'a) -> Self {
-        self.progress = Progress(Some(Box::new(listener)));
+        self.listener = Some(Box::new(listener));
         self
     }
 
@@ -151,8 +153,11 @@ impl<'a> Loader<'a> {
             schema,
             users,
             server,
-            progress: &mut self.progress,
-            rows_done: 0,
+            progress: Progress {
+                listener: self.listener.as_mut(),
+                rows_done: 0,
+                rows_total: 3 * u64::from(users.count()),
+            },
         };
         match self.method {
             LoadMethod::Copy => copy::load(&mut run),
@@ -170,10 +175,6 @@ impl fmt::Debug for Loader<'_> {
     }
 }
 
-/// Whom to tell, if anybody.
-#[derive(Default)]
-struct Progress<'a>(Option<Box<dyn FnMut(LoadProgress) + 'a>>);
-
 /// One load on its way.
 struct Run<'r, 'c, 'a> {
     transaction: &'r mut Transaction<'c>,
@@ -182,27 +183,38 @@ struct Run<'r, 'c, 'a> {
     users: Users,
     /// For messages.
     server: &'r str,
-    progress: &'r mut Progress<'a>,
-    rows_done: u64,
+    progress: Progress<'r, 'a>,
 }
 
 impl Run<'_, '_, '_> {
     fn failed(&self, error: &postgres::Error) -> DbloadError {
-        DbloadError::statement(self.server, WHAT, error)
+        failed(self.server, error)
     }
+}
+
+fn failed(server: &str, error: &postgres::Error) -> DbloadError {
+    DbloadError::statement(server, WHAT, error)
 }
 
 /// What was being done, in messages.
 const WHAT: &str = "loading the users";
 
-/// Counts rows that were sent.
-fn sent(progress: &mut Progress<'_>, rows_done: &mut u64, users: Users, rows: u64) {
-    *rows_done += rows;
-    if let Some(listener) = &mut progress.0 {
-        listener(LoadProgress {
-            rows_done: *rows_done,
-            rows_total: 3 * u64::from(users.count()),
-        });
+/// Counts rows, for whom it may concern.
+struct Progress<'r, 'a> {
+    listener: Option<&'r mut Listener<'a>>,
+    rows_done: u64,
+    rows_total: u64,
+}
+
+impl Progress<'_, '_> {
+    fn sent(&mut self, rows: u64) {
+        self.rows_done += rows;
+        if let Some(listener) = &mut self.listener {
+            listener(LoadProgress {
+                rows_done: self.rows_done,
+                rows_total: self.rows_total,
+            });
+        }
     }
 }
 
