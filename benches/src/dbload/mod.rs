@@ -9,6 +9,8 @@ use probe::Histogram;
 use crate::session::{Outcome, Session, WorkloadError};
 use crate::size;
 
+pub use load::{LoadArgs, Method};
+
 /// The arguments of `workload dbload`, and the case that they describe.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DbloadArgs {
@@ -27,6 +29,9 @@ pub struct DbloadArgs {
     /// Seed of the users and of what is asked
     #[arg(long, default_value_t = 42)]
     pub seed: u32,
+    /// How users get into the database.
+    #[command(flatten)]
+    pub load: LoadArgs,
 }
 
 /// What is asked of the database.
@@ -57,7 +62,7 @@ impl DbloadArgs {
             DbloadOperation::UsersByUids => "dbload/query/users-by-uids".to_owned(),
             DbloadOperation::CountExtremes => "dbload/query/count-extremes".to_owned(),
             DbloadOperation::All => "dbload/query/all".to_owned(),
-            DbloadOperation::Load => format!("dbload/load/{users}"),
+            DbloadOperation::Load => format!("dbload/load/{users}{}", self.load.id()),
         };
         if self.operation != DbloadOperation::Load && self.users != 100_000 {
             id.push_str(&format!("-{users}"));
@@ -126,7 +131,7 @@ impl DbloadArgs {
                 "--operation load is the work of one client; leave --clients out".to_owned(),
             ));
         }
-        Ok(())
+        self.load.check(self.operation == DbloadOperation::Load)
     }
 }
 
