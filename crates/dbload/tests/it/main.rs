@@ -7,6 +7,7 @@ mod faults;
 mod helper;
 mod lifetime;
 mod load;
+mod loading;
 mod operations;
 mod writes;
 
