@@ -1,7 +1,6 @@
 //! What came back: how many rows, and a checksum of everything in them.
 
-use postgres::Row;
-
+use crate::connection::{ConnectionError, Row, Rows};
 use crate::operation::{Operation, Request};
 use crate::user::{Gender, User, Users};
 
@@ -17,15 +16,15 @@ pub struct Answer {
 
 impl Answer {
     /// Decodes every field of every row into owned values, as an application would.
-    pub(crate) fn decode(operation: Operation, rows: &[Row]) -> Result<Self, postgres::Error> {
+    pub(crate) fn decode(operation: Operation, rows: &Rows<'_>) -> Result<Self, ConnectionError> {
         let mut checksum = Checksum::new();
-        for row in rows {
+        for row in rows.iter() {
             match operation {
-                Operation::CountExtremes => checksum.group(&decode_group(row)?),
-                _ => checksum.user(&decode_user(row)?),
+                Operation::CountExtremes => checksum.group(&decode_group(&row)?),
+                _ => checksum.user(&decode_user(&row)?),
             }
         }
-        Ok(checksum.answer(rows.len() as u64))
+        Ok(checksum.answer(rows.len()))
     }
 }
 
@@ -105,7 +104,7 @@ impl Group {
     }
 }
 
-fn decode_user(row: &Row) -> Result<User, postgres::Error> {
+fn decode_user(row: &Row<'_>) -> Result<User, ConnectionError> {
     Ok(User {
         id: row.try_get(0)?,
         uid: row.try_get(1)?,
@@ -117,7 +116,7 @@ fn decode_user(row: &Row) -> Result<User, postgres::Error> {
     })
 }
 
-fn decode_group(row: &Row) -> Result<Group, postgres::Error> {
+fn decode_group(row: &Row<'_>) -> Result<Group, ConnectionError> {
     Ok(Group {
         gender: row.try_get(0)?,
         users: row.try_get(1)?,

@@ -34,6 +34,7 @@
 mod answer;
 mod client;
 mod closed_loop;
+mod connection;
 mod dataset;
 mod error;
 mod latency;
@@ -42,16 +43,18 @@ mod pool;
 mod random;
 mod schema;
 mod server;
+mod session;
 mod target;
 mod user;
 
 pub use answer::Answer;
 pub use client::Client;
 pub use closed_loop::{ClosedLoop, LoopReport, MAX_CLIENTS, OperationReport, closed_loop};
+pub use connection::ConnectTimes;
 pub use dataset::{Dataset, DatasetConfig};
 pub use error::DbloadError;
 pub use latency::{LatencyRecorder, LatencySummary};
 pub use operation::{MAX_RANGE, Operation, Request, UIDS};
-pub use pool::Pool;
+pub use pool::{Pool, PoolConfig};
 pub use server::{Server, TemporaryServer};
 pub use user::{Gender, MAX_USERS, User, Users};
