@@ -1,4 +1,4 @@
-//! A load generator for PostgreSQL: a reproducible dataset, four operations over it, a pool of
+//! A load generator for PostgreSQL: a reproducible dataset, reads and writes over it, mixes of these, a pool of
 //! prepared connections, clients that record their latencies, and a temporary server to run it all
 //! against.
 //!
