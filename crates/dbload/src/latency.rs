@@ -50,6 +50,11 @@ impl LatencyRecorder {
             .expect("all recorders have the same bounds");
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.histogram.reset();
+    }
+
     /// How many latencies were recorded.
     pub fn count(&self) -> u64 {
         self.histogram.len()
@@ -75,6 +80,12 @@ impl LatencyRecorder {
             p999_ns: quantile(0.999),
             max_ns: self.histogram.max(),
         })
+    }
+}
+
+impl LatencyRecorder {
+    pub(crate) fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
     }
 }
 
@@ -198,6 +209,10 @@ mod tests {
             both.record_ns(ns);
         }
         one.merge(&two);
+        assert_eq!(one.summary(), both.summary());
+        one.clear();
+        assert_eq!((one.count(), one.summary()), (0, None));
+        one.merge(&both);
         assert_eq!(one.summary(), both.summary());
     }
 }

@@ -10,6 +10,9 @@
 //!   executes operations with parameters drawn from a seed; [`Request::expected_answer`] says what
 //!   must come back.
 //! - [`closed_loop`] drives many clients and reports throughput and latency ([`LatencyRecorder`]).
+//! - [`LoadPlan`] is a load run: a [`Mix`] of operations, asked by a fixed number of clients or
+//!   arriving at a rate, with latencies that count from the scheduled arrival; [`LoadReport`] has
+//!   every figure of it, [`knee`] reads a sweep of pool sizes, [`HdrLog`] writes histograms for others.
 //!
 //! All that can go wrong is a [`DbloadError`], which never holds a password.
 //!
@@ -37,9 +40,11 @@ mod closed_loop;
 mod dataset;
 mod error;
 mod latency;
+mod mix;
 mod operation;
 mod pool;
 mod random;
+mod run;
 mod schema;
 mod server;
 mod target;
@@ -51,7 +56,12 @@ pub use closed_loop::{ClosedLoop, LoopReport, MAX_CLIENTS, OperationReport, clos
 pub use dataset::{Dataset, DatasetConfig};
 pub use error::DbloadError;
 pub use latency::{LatencyRecorder, LatencySummary};
+pub use mix::Mix;
 pub use operation::{MAX_RANGE, Operation, Request, UIDS};
 pub use pool::Pool;
+pub use run::{
+    Arrivals, Ended, HdrLog, Length, LoadModel, LoadPlan, LoadReport, MAX_RATE, OperationStats,
+    Progress, Ramp, Second, SweepPoint, ThinkTime, knee,
+};
 pub use server::{Server, TemporaryServer};
 pub use user::{Gender, MAX_USERS, User, Users};

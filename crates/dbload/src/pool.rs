@@ -169,6 +169,7 @@ impl Manager {
             client,
             statements,
             server: self.server.clone(),
+            bytes: 0,
         })
     }
 }
@@ -201,6 +202,7 @@ pub(crate) struct Session {
     client: Client,
     statements: Vec<Statement>,
     server: String,
+    bytes: u64,
 }
 
 impl Session {
@@ -208,8 +210,19 @@ impl Session {
     pub(crate) fn run(&mut self, request: &Request) -> Result<Answer, DbloadError> {
         let operation = request.operation();
         self.query(request)
-            .and_then(|rows| Answer::decode(operation, &rows))
+            .and_then(|rows| {
+                self.bytes += rows
+                    .iter()
+                    .map(|row| row.raw_size_bytes() as u64)
+                    .sum::<u64>();
+                Answer::decode(operation, &rows)
+            })
             .map_err(|error| DbloadError::statement(&self.server, operation.as_str(), &error))
+    }
+
+    /// The bytes of all rows received so far, as the server sent them.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     fn query(&mut self, request: &Request) -> Result<Vec<Row>, postgres::Error> {
