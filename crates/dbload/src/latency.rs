@@ -66,6 +66,11 @@ impl LatencyRecorder {
         (self.count() > 0).then(|| self.histogram.value_at_quantile(quantile.clamp(0.0, 1.0)))
     }
 
+    /// How many latencies are this long or longer, to the three digits that are kept.
+    pub fn count_from_ns(&self, latency_ns: u64) -> u64 {
+        self.histogram.count_between(latency_ns, u64::MAX)
+    }
+
     /// The figures usually reported; `None` when nothing was recorded.
     pub fn summary(&self) -> Option<LatencySummary> {
         let quantile = |quantile| self.histogram.value_at_quantile(quantile);
@@ -165,6 +170,11 @@ mod tests {
             25_000_000,
         );
         assert_eq!(recorder.quantile_ns(7.0), Some(latency.max_ns));
+        // What is rounded to the limit counts as well.
+        let longer = recorder.count_from_ns(75_000_000);
+        assert!((25_000..25_100).contains(&longer), "{longer}");
+        assert_eq!(recorder.count_from_ns(0), 100_000);
+        assert_eq!(recorder.count_from_ns(200_000_000), 0);
     }
 
     #[test]

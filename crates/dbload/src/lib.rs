@@ -39,6 +39,8 @@ mod client;
 mod closed_loop;
 mod dataset;
 mod error;
+mod execute;
+mod inserted;
 mod latency;
 mod mix;
 mod operation;
@@ -57,7 +59,7 @@ pub use dataset::{Dataset, DatasetConfig};
 pub use error::DbloadError;
 pub use latency::{LatencyRecorder, LatencySummary};
 pub use mix::Mix;
-pub use operation::{MAX_RANGE, Operation, Request, UIDS};
+pub use operation::{ANCHORS, MAX_RANGE, NEIGHBOURS, Operation, PAGE, Request, TOP, UIDS};
 pub use pool::Pool;
 pub use run::{
     Arrivals, Ended, HdrLog, Length, LoadModel, LoadPlan, LoadReport, MAX_RATE, OperationStats,

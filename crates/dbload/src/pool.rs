@@ -3,14 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use postgres::types::ToSql;
 use postgres::{Client, NoTls, Row, Statement};
 use r2d2::{ManageConnection, NopErrorHandler, PooledConnection};
 use r2d2_postgres::PostgresConnectionManager;
 
 use crate::DbloadError;
-use crate::answer::Answer;
 use crate::dataset::Dataset;
-use crate::operation::{Operation, Request};
+use crate::inserted::Inserted;
+use crate::operation::{self, Operation};
 use crate::user::Users;
 
 /// How long a request waits for a free connection, by default.
@@ -24,7 +25,7 @@ const SESSION_SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET ji
 
 /// A pool of a fixed number of connections to one [`Dataset`].
 ///
-/// The pool is r2d2's, over the `postgres` client. All connections are opened and all statements
+/// The pool is r2d2's, over the `postgres` client. All connections are opened and their statements
 /// prepared before [`Pool::connect`] returns, and none is closed for its age, so that no part of a
 /// measurement opens one. Nor is a connection tested when it is taken out, as that would double the
 /// round trips of a small query; one that turned out to be broken is replaced when it comes back.
@@ -45,7 +46,21 @@ impl Pool {
     /// [`DbloadError::Parameter`] when `size` is 0, [`DbloadError::Connect`] when the server cannot
     /// be reached, [`DbloadError::Checkout`] when not all connections could be opened in time.
     pub fn connect(dataset: &Dataset, size: u32) -> Result<Self, DbloadError> {
-        Self::connect_with(dataset, size, CHECKOUT_TIMEOUT)
+        Self::open(dataset, size, CHECKOUT_TIMEOUT, &Operation::ALL)
+    }
+
+    /// As [`Pool::connect`], for these operations only: the statements of others are not prepared, and
+    /// the index of [`Operation::Search`] is made only where that is among them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::connect`].
+    pub fn connect_for(
+        dataset: &Dataset,
+        size: u32,
+        operations: &[Operation],
+    ) -> Result<Self, DbloadError> {
+        Self::open(dataset, size, CHECKOUT_TIMEOUT, operations)
     }
 
     /// As [`Pool::connect`], with another time limit for waiting.
@@ -57,6 +72,15 @@ impl Pool {
         dataset: &Dataset,
         size: u32,
         checkout_timeout: Duration,
+    ) -> Result<Self, DbloadError> {
+        Self::open(dataset, size, checkout_timeout, &Operation::ALL)
+    }
+
+    fn open(
+        dataset: &Dataset,
+        size: u32,
+        checkout_timeout: Duration,
+        operations: &[Operation],
     ) -> Result<Self, DbloadError> {
         if size == 0 {
             return Err(DbloadError::parameter(
@@ -71,10 +95,13 @@ impl Pool {
             ));
         }
         let server = dataset.target().redacted().to_owned();
-        let manager = Manager::new(dataset);
+        let manager = Manager::new(dataset, operations);
         // The pool retries until its time is up. A first connection outside of it tells at once what
         // a retry cannot mend.
         drop(manager.set_up(dataset.target().connect()?)?);
+        if operations.contains(&Operation::Search) {
+            operation::create_search_index(dataset)?;
+        }
         let inner = r2d2::Pool::builder()
             .max_size(size)
             .connection_timeout(checkout_timeout)
@@ -99,6 +126,19 @@ impl Pool {
     /// The users of the dataset.
     pub fn users(&self) -> &Users {
         &self.users
+    }
+
+    /// Deletes all users that were inserted through this pool and are still there; returns how many. The
+    /// dataset is then what it was before, which a pool does not see to by itself: after an error, what it
+    /// inserted is there to be looked at.
+    ///
+    /// Users whose insertion ended in a lost connection are not among them, as nobody knows their numbers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::run`](crate::Client::run). Users that could not be deleted can be later.
+    pub fn delete_inserted(&self) -> Result<u64, DbloadError> {
+        self.session()?.delete_inserted()
     }
 
     /// Waits for a free connection.
@@ -137,16 +177,19 @@ impl fmt::Debug for Pool {
 pub(crate) struct Manager {
     connections: PostgresConnectionManager<NoTls>,
     server: String,
-    statements: [(Operation, String); 4],
+    schema: String,
+    operations: Vec<Operation>,
+    inserted: Inserted,
 }
 
 impl Manager {
-    fn new(dataset: &Dataset) -> Self {
+    fn new(dataset: &Dataset, operations: &[Operation]) -> Self {
         Self {
             connections: PostgresConnectionManager::new(dataset.target().config().clone(), NoTls),
             server: dataset.target().redacted().into(),
-            statements: Operation::ALL
-                .map(|operation| (operation, operation.sql(&dataset.config().schema))),
+            schema: dataset.config().schema.clone(),
+            operations: operations.to_vec(),
+            inserted: Inserted::default(),
         }
     }
 
@@ -154,21 +197,29 @@ impl Manager {
         client.batch_execute(SESSION_SETTINGS).map_err(|error| {
             DbloadError::statement(&self.server, "setting up a connection", &error)
         })?;
-        let mut statements = Vec::with_capacity(self.statements.len());
-        for (operation, sql) in &self.statements {
-            let statement = client.prepare(sql).map_err(|error| {
-                DbloadError::statement(
-                    &self.server,
-                    format!("preparing the statement of {operation}"),
-                    &error,
-                )
-            })?;
-            statements.push(statement);
+        let mut statements = Operation::ALL.map(|_| Vec::new());
+        for &operation in &self.operations {
+            let prepared = operation
+                .sql(&self.schema)
+                .iter()
+                .map(|sql| client.prepare(sql))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| {
+                    DbloadError::statement(
+                        &self.server,
+                        format!("preparing the statement of {operation}"),
+                        &error,
+                    )
+                })?;
+            statements[operation as usize] = prepared;
         }
         Ok(Session {
             client,
             statements,
             server: self.server.clone(),
+            schema: self.schema.clone(),
+            inserted: self.inserted.clone(),
+            stuck: false,
             bytes: 0,
         })
     }
@@ -193,31 +244,40 @@ impl ManageConnection for Manager {
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
-        self.connections.has_broken(&mut session.client)
+        session.stuck || self.connections.has_broken(&mut session.client)
     }
 }
 
-/// A connection with the statement of every operation, in the order of [`Operation::ALL`].
+/// A connection with the statements of the operations that the pool was opened for.
 pub(crate) struct Session {
     client: Client,
-    statements: Vec<Statement>,
+    /// In the order of [`Operation::ALL`]; none for the others.
+    statements: [Vec<Statement>; Operation::ALL.len()],
     server: String,
+    schema: String,
+    inserted: Inserted,
+    /// A transaction could not be ended: nobody must work in it.
+    stuck: bool,
     bytes: u64,
 }
 
+/// What operations are made of; `execute.rs` has the operations.
 impl Session {
-    /// Sends the request and decodes the whole answer.
-    pub(crate) fn run(&mut self, request: &Request) -> Result<Answer, DbloadError> {
-        let operation = request.operation();
-        self.query(request)
-            .and_then(|rows| {
-                self.bytes += rows
-                    .iter()
-                    .map(|row| row.raw_size_bytes() as u64)
-                    .sum::<u64>();
-                Answer::decode(operation, &rows)
-            })
-            .map_err(|error| DbloadError::statement(&self.server, operation.as_str(), &error))
+    /// Sends one of the statements of an operation and waits for all rows.
+    pub(crate) fn query(
+        &mut self,
+        operation: Operation,
+        statement: usize,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, postgres::Error> {
+        let rows = self
+            .client
+            .query(&self.statements[operation as usize][statement], parameters)?;
+        self.bytes += rows
+            .iter()
+            .map(|row| row.raw_size_bytes() as u64)
+            .sum::<u64>();
+        Ok(rows)
     }
 
     /// The bytes of all rows received so far, as the server sent them.
@@ -225,13 +285,61 @@ impl Session {
         self.bytes
     }
 
-    fn query(&mut self, request: &Request) -> Result<Vec<Row>, postgres::Error> {
-        let statement = &self.statements[request.operation() as usize];
-        match request {
-            Request::UserByName { name } => self.client.query(statement, &[name]),
-            Request::NameRange { first, last } => self.client.query(statement, &[first, last]),
-            Request::UsersByUids { uids } => self.client.query(statement, &[uids]),
-            Request::CountExtremes => self.client.query(statement, &[]),
+    /// Sends one of the statements of an operation and waits for the number of rows that it affected.
+    pub(crate) fn execute(
+        &mut self,
+        operation: Operation,
+        statement: usize,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, postgres::Error> {
+        self.client
+            .execute(&self.statements[operation as usize][statement], parameters)
+    }
+
+    /// Sends a statement that is not prepared.
+    pub(crate) fn execute_once(
+        &mut self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, postgres::Error> {
+        self.client.execute(sql, parameters)
+    }
+
+    /// All that `work` does, or nothing of it.
+    pub(crate) fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, postgres::Error>,
+    ) -> Result<T, postgres::Error> {
+        self.client.batch_execute("BEGIN")?;
+        match work(self) {
+            Ok(value) => {
+                self.client.batch_execute("COMMIT")?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.stuck = self.client.batch_execute("ROLLBACK").is_err();
+                Err(error)
+            }
         }
+    }
+
+    /// Whether the pool was opened for this operation.
+    pub(crate) fn is_prepared(&self, operation: Operation) -> bool {
+        !self.statements[operation as usize].is_empty()
+    }
+
+    /// The users that were inserted through the pool.
+    pub(crate) fn inserted(&self) -> &Inserted {
+        &self.inserted
+    }
+
+    /// The server, without password.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The schema of the dataset.
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
     }
 }

@@ -32,7 +32,7 @@ const THINKING: u64 = 3;
 pub(super) struct Shared<'a> {
     pool: &'a Pool,
     plan: &'a LoadPlan,
-    /// The operations of the mix, in the order of the ledger.
+    /// The operations of the mix, ascending, as in the ledger.
     pub operations: Vec<Operation>,
     pub control: Control,
     pub window: Window,
@@ -70,15 +70,7 @@ struct Turn {
 
 impl<'a> Shared<'a> {
     pub(super) fn new(pool: &'a Pool, plan: &'a LoadPlan) -> Self {
-        let mut operations: Vec<Operation> = plan
-            .mix
-            .operations()
-            .iter()
-            .filter(|&&(_, weight)| weight > 0)
-            .map(|&(operation, _)| operation)
-            .collect();
-        operations.sort_unstable();
-        operations.dedup();
+        let operations: Vec<Operation> = plan.mix.operations().collect();
         let source = match plan.model {
             LoadModel::Closed { clients, think } => Source::Closed {
                 next: 0.into(),

@@ -24,6 +24,10 @@ pub(super) struct Record {
     pub outcome: Result<(Answer, u64), String>,
 }
 
+/// Beyond this, clients are on their way to the server so much longer than in the ledger that they
+/// hardly meet there.
+const MOST_SHARDS: usize = 16;
+
 /// All that the clients of one run saw, in as many parts as processors can write at once: more would
 /// be memory that is never needed, as each part has several histograms an operation.
 pub(super) struct Ledger {
@@ -33,11 +37,11 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(operations: usize, clients: u32) -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        let shards = processors.min(clients as usize);
+        let shards = processors.min(clients as usize).min(MOST_SHARDS);
         let shard = || Shard {
             started: 0.into(),
             page: Mutex::new(Page {
-                operations: vec![OperationStats::default(); operations],
+                operations: (0..operations).map(|_| OperationStats::default()).collect(),
                 pool_wait: LatencyRecorder::new(),
                 lag: LatencyRecorder::new(),
                 dropped: 0,

@@ -228,7 +228,7 @@ mod tests {
     }
 
     fn plan(model: LoadModel, length: Length) -> LoadPlan {
-        let mix = Mix::new(vec![(Operation::UserByName, 1)]).expect("a mix");
+        let mix = Mix::new([(Operation::UserByName, 1)]).expect("a mix");
         LoadPlan::new(mix, model, length)
     }
 

@@ -102,7 +102,7 @@ mod tests {
     use crate::run::{LoadModel, Ramp, ThinkTime};
 
     fn window(warm_up: Length, length: Length) -> Window {
-        let mix = Mix::new(vec![(Operation::UserByName, 1)]).expect("a mix");
+        let mix = Mix::new([(Operation::UserByName, 1)]).expect("a mix");
         let clients = Ramp::steady(1);
         let think = ThinkTime::None;
         let plan = LoadPlan::new(mix, LoadModel::Closed { clients, think }, length);

@@ -1,0 +1,142 @@
+//! The operations, executed on a connection.
+
+use postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::DbloadError;
+use crate::answer::Answer;
+use crate::operation::{Operation, Request};
+use crate::pool::Session;
+use crate::schema::FIRST_INSERTED_ID;
+
+/// How many users one statement of cleaning up deletes: some seconds at most.
+const DELETED_AT_ONCE: usize = 10_000;
+
+impl Session {
+    /// Sends the request and decodes the whole answer.
+    ///
+    /// A write that fails has changed nothing, unless the connection was lost while the server was asked
+    /// to commit: then it has changed everything or nothing.
+    pub(crate) fn run(&mut self, request: &Request) -> Result<Answer, DbloadError> {
+        let operation = request.operation();
+        if !self.is_prepared(operation) {
+            let reason = format!("{operation} is none of those that the pool was opened for");
+            return Err(DbloadError::parameter("operation", reason));
+        }
+        match request {
+            Request::UserByName { name } => self.read(operation, &[name]),
+            Request::UserByUid { uid } => self.read(operation, &[uid]),
+            Request::NameRange { first, last } => self.read(operation, &[first, last]),
+            Request::UsersByUids { uids } | Request::Neighbours { uids } => {
+                self.read(operation, &[uids])
+            }
+            Request::CountExtremes | Request::AgeGender | Request::TopNicknames => {
+                self.read(operation, &[])
+            }
+            Request::PageKeyset { after } => self.read(operation, &[after]),
+            Request::PageOffset { offset } => self.read(operation, &[offset]),
+            Request::Search { words } => self.read(operation, &[words]),
+            Request::InsertUser {
+                age,
+                gender,
+                nickname,
+                pic,
+            } => self.insert([age, gender], [nickname, pic]),
+            Request::UpdateProfile { uid, nickname, pic } => self
+                .execute(operation, 0, &[uid, nickname, pic])
+                .map(Answer::affected),
+            Request::DeleteUser => self.delete(),
+        }
+        .map_err(|error| DbloadError::statement(self.server(), operation.as_str(), &error))
+    }
+
+    fn read(
+        &mut self,
+        operation: Operation,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Answer, postgres::Error> {
+        let rows = self.query(operation, 0, parameters)?;
+        Answer::decode(operation, &rows)
+    }
+
+    /// Number and identifier are the database's, so that clients need not agree on any.
+    fn insert(
+        &mut self,
+        [age, gender]: [&(dyn ToSql + Sync); 2],
+        [nickname, pic]: [&(dyn ToSql + Sync); 2],
+    ) -> Result<Answer, postgres::Error> {
+        let operation = Operation::InsertUser;
+        let (ids, rows) = self.transaction(|session| {
+            let mut ids = Vec::with_capacity(1);
+            let mut affected = 0;
+            for row in session.query(operation, 0, &[])? {
+                let (id, uid): (i32, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+                let name = name(uid);
+                affected += 1;
+                affected += session.execute(operation, 1, &[&id, &uid, &name, age, gender])?;
+                affected += session.execute(operation, 2, &[&id, &uid, nickname, pic])?;
+                ids.push(id);
+            }
+            Ok((ids, affected))
+        })?;
+        ids.into_iter().for_each(|id| self.inserted().add(id));
+        Ok(Answer::affected(rows))
+    }
+
+    fn delete(&mut self) -> Result<Answer, postgres::Error> {
+        let oldest = self.inserted().take();
+        // Where there is nobody to delete, the database is asked all the same: for the number before all
+        // that are inserted, which nobody has.
+        let id = oldest.unwrap_or(FIRST_INSERTED_ID - 1);
+        match self.execute(Operation::DeleteUser, 0, &[&id]) {
+            Ok(rows) => Ok(Answer::affected(rows)),
+            Err(error) => {
+                self.inserted().put_back(oldest.as_slice());
+                Err(error)
+            }
+        }
+    }
+
+    /// Deletes all that were inserted through the pool.
+    pub(crate) fn delete_inserted(&mut self) -> Result<u64, DbloadError> {
+        let sql = format!(
+            "DELETE FROM \"{}\".users_tbl WHERE id = ANY($1)",
+            self.schema()
+        );
+        let mut deleted = 0;
+        loop {
+            let ids = self.inserted().take_many(DELETED_AT_ONCE);
+            if ids.is_empty() {
+                return Ok(deleted);
+            }
+            match self.execute_once(&sql, &[&ids]) {
+                Ok(rows) => deleted += rows,
+                Err(error) => {
+                    self.inserted().put_back(&ids);
+                    let what = "deleting the users that were inserted";
+                    return Err(DbloadError::statement(self.server(), what, &error));
+                }
+            }
+        }
+    }
+}
+
+/// The name of an inserted user: it comes before all names of a dataset, which begin with a letter, so
+/// that no range of those has it inside.
+fn name(uid: Uuid) -> String {
+    format!("_inserted_{}", uid.simple())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::user::Users;
+
+    #[test]
+    fn names_of_inserted_users_fit_and_are_in_no_range() {
+        for uid in [Uuid::nil(), Uuid::max()] {
+            let name = name(uid);
+            assert!(name.len() <= 50 && name < Users::name(1), "{name}");
+        }
+    }
+}
