@@ -7,6 +7,8 @@ mod faults;
 mod helper;
 mod lifetime;
 mod load;
+mod load_faults;
+mod load_run;
 mod operations;
 
 use std::sync::OnceLock;
