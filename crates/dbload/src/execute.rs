@@ -1,5 +1,6 @@
 //! The operations, executed on a connection.
 
+use postgres::Error;
 use postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -54,7 +55,7 @@ impl Session {
         &mut self,
         operation: Operation,
         parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Answer, postgres::Error> {
+    ) -> Result<Answer, Error> {
         let rows = self.query(operation, 0, parameters)?;
         Answer::decode(operation, &rows)
     }
@@ -64,26 +65,27 @@ impl Session {
         &mut self,
         [age, gender]: [&(dyn ToSql + Sync); 2],
         [nickname, pic]: [&(dyn ToSql + Sync); 2],
-    ) -> Result<Answer, postgres::Error> {
+    ) -> Result<Answer, Error> {
         let operation = Operation::InsertUser;
         let (ids, rows) = self.transaction(|session| {
-            let mut ids = Vec::with_capacity(1);
-            let mut affected = 0;
-            for row in session.query(operation, 0, &[])? {
-                let (id, uid): (i32, Uuid) = (row.try_get(0)?, row.try_get(1)?);
-                let name = name(uid);
-                affected += 1;
-                affected += session.execute(operation, 1, &[&id, &uid, &name, age, gender])?;
-                affected += session.execute(operation, 2, &[&id, &uid, nickname, pic])?;
-                ids.push(id);
+            let ids = session
+                .query(operation, 0, &[])?
+                .iter()
+                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+                .collect::<Result<Vec<(i32, Uuid)>, Error>>()?;
+            let mut affected = ids.len() as u64;
+            for (id, uid) in &ids {
+                let name = name(*uid);
+                affected += session.execute(operation, 1, &[id, uid, &name, age, gender])?;
+                affected += session.execute(operation, 2, &[id, uid, nickname, pic])?;
             }
             Ok((ids, affected))
         })?;
-        ids.into_iter().for_each(|id| self.inserted().add(id));
+        ids.iter().for_each(|&(id, _)| self.inserted().add(id));
         Ok(Answer::affected(rows))
     }
 
-    fn delete(&mut self) -> Result<Answer, postgres::Error> {
+    fn delete(&mut self) -> Result<Answer, Error> {
         let oldest = self.inserted().take();
         // Where there is nobody to delete, the database is asked all the same: for the number before all
         // that are inserted, which nobody has.

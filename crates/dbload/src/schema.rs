@@ -136,7 +136,6 @@ pub(crate) fn create(schema: &str) -> String {
     format!(
         "CREATE SCHEMA IF NOT EXISTS \"{schema}\";
          CREATE TYPE \"{schema}\".gender AS ENUM ('male', 'female');
-         CREATE SEQUENCE \"{schema}\".{INSERTED_IDS} AS integer START {FIRST_INSERTED_ID};
          CREATE TABLE \"{schema}\".users_tbl (id integer NOT NULL, uid uuid NOT NULL);
          CREATE TABLE \"{schema}\".user_info_tbl (
              id integer NOT NULL,
@@ -151,7 +150,9 @@ pub(crate) fn create(schema: &str) -> String {
              nickname varchar(50) COLLATE \"C\" NOT NULL,
              pic varchar(256) COLLATE \"C\"
          );
-         CREATE TABLE \"{schema}\".dbload_meta (version integer NOT NULL, users integer NOT NULL, seed bigint NOT NULL);"
+         CREATE TABLE \"{schema}\".dbload_meta (version integer NOT NULL, users integer NOT NULL, seed bigint NOT NULL);
+         CREATE SEQUENCE \"{schema}\".{INSERTED_IDS} AS integer START {FIRST_INSERTED_ID}
+             OWNED BY \"{schema}\".users_tbl.id;"
     )
 }
 

@@ -4,7 +4,7 @@ mod checksum;
 mod expected;
 mod rows;
 
-use postgres::Row;
+use postgres::{Error, Row};
 
 use crate::operation::Operation;
 use crate::user::User;
@@ -24,7 +24,7 @@ pub struct Answer {
 
 impl Answer {
     /// Decodes every field of every row into owned values, as an application would.
-    pub(crate) fn decode(operation: Operation, rows: &[Row]) -> Result<Self, postgres::Error> {
+    pub(crate) fn decode(operation: Operation, rows: &[Row]) -> Result<Self, Error> {
         let mut checksum = Checksum::new();
         for row in rows {
             match operation {

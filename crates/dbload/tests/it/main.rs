@@ -10,6 +10,7 @@ mod load;
 mod load_faults;
 mod load_run;
 mod operations;
+mod writes;
 
 use std::sync::OnceLock;
 
