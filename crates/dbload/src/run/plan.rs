@@ -126,7 +126,12 @@ impl LoadPlan {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), DbloadError> {
+    /// Whether the plan can be run; a run checks it by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`DbloadError::Parameter`] for what is out of range.
+    pub fn check(&self) -> Result<(), DbloadError> {
         let clients = self.clients();
         if !(1..=MAX_CLIENTS).contains(&clients) {
             return refuse("clients", format!("{clients} is not in 1 to {MAX_CLIENTS}"));
