@@ -1,4 +1,4 @@
-//! The quick cases of the workload `dbload` under criterion.
+//! The quick loads and every operation of the workload `dbload` under criterion.
 
 mod common;
 

@@ -15,6 +15,10 @@ impl Inserted {
         self.ids().push_back(id);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ids().is_empty()
+    }
+
     /// Takes the oldest away.
     pub(crate) fn take(&self) -> Option<i32> {
         self.ids().pop_front()
@@ -46,6 +50,7 @@ mod tests {
     #[test]
     fn the_oldest_comes_first_and_each_once() {
         let inserted = Inserted::default();
+        assert!(inserted.is_empty());
         (1..=5).for_each(|id| inserted.add(id));
         let clone = inserted.clone();
         assert_eq!(clone.take(), Some(1));

@@ -36,6 +36,7 @@ pub struct Pool {
     inner: r2d2::Pool<Manager>,
     server: String,
     users: Users,
+    inserted: Inserted,
 }
 
 impl Pool {
@@ -96,6 +97,7 @@ impl Pool {
         }
         let server = dataset.target().redacted().to_owned();
         let manager = Manager::new(dataset, operations);
+        let inserted = manager.inserted.clone();
         // The pool retries until its time is up. A first connection outside of it tells at once what
         // a retry cannot mend.
         drop(manager.set_up(dataset.target().connect()?)?);
@@ -115,6 +117,7 @@ impl Pool {
             inner,
             server,
             users: dataset.users(),
+            inserted,
         })
     }
 
@@ -138,6 +141,10 @@ impl Pool {
     ///
     /// Those of [`Client::run`](crate::Client::run). Users that could not be deleted can be later.
     pub fn delete_inserted(&self) -> Result<u64, DbloadError> {
+        // Where there are none, a server that is gone is not waited for.
+        if self.inserted.is_empty() {
+            return Ok(0);
+        }
         self.session()?.delete_inserted()
     }
 

@@ -66,7 +66,6 @@ impl Operation {
             Self::PageOffset => format!(
                 "{joined} WHERE i.id < {FIRST_INSERTED_ID} ORDER BY i.name LIMIT {PAGE} OFFSET $1"
             ),
-            // The anchors' table comes first, so that its order is that of the answer.
             Self::Neighbours => format!(
                 "SELECT a.name, i.id, i.uid, i.name, i.age, i.gender, p.nickname, p.pic \
                  FROM {info} a CROSS JOIN LATERAL ( \
@@ -75,10 +74,15 @@ impl Operation {
                  ) i JOIN {profile} p ON p.uid = i.uid \
                  WHERE a.uid = ANY($1) ORDER BY a.name, i.name"
             ),
+            // Only those on the page are joined, however many match.
             Self::Search => format!(
-                "{joined} WHERE {} @@ plainto_tsquery('simple', $1) AND p.id < {FIRST_INSERTED_ID} \
-                 ORDER BY p.nickname, p.id LIMIT {PAGE}",
-                document("p.nickname")
+                "SELECT {USER} FROM ( \
+                     SELECT f.id, f.uid, f.nickname, f.pic FROM {profile} f \
+                     WHERE {} @@ plainto_tsquery('simple', $1) AND f.id < {FIRST_INSERTED_ID} \
+                     ORDER BY f.nickname, f.id LIMIT {PAGE} \
+                 ) p JOIN {users} u ON u.uid = p.uid JOIN {info} i ON i.uid = p.uid \
+                 ORDER BY p.nickname, p.id",
+                document("f.nickname")
             ),
             Self::InsertUser => {
                 return vec![

@@ -98,6 +98,32 @@ fn rows_are_as_many_as_were_asked_for() {
 }
 
 #[test]
+fn words_of_any_script_are_found_and_parts_of_words_are_not() {
+    let dataset = open(&config("scripts", 10));
+    connect(server().url())
+        .batch_execute("UPDATE scripts.user_profile_tbl SET nickname = '김서연_Otter' WHERE id = 3")
+        .expect("a plain statement");
+    let pool = Pool::connect_for(&dataset, 1, &[Operation::Search]).expect("a pool");
+    let client = Client::new(&pool, 1);
+    for (words, rows) in [
+        ("김서연", 1),
+        ("OTTER 김서연", 1),
+        ("김서", 0),
+        ("otte", 0),
+        ("김서연_otter", 1),
+    ] {
+        let search = Request::Search {
+            words: words.into(),
+        };
+        assert_eq!(
+            client.run(&search).expect("an answer").rows,
+            rows,
+            "{words}"
+        );
+    }
+}
+
+#[test]
 fn both_ways_of_paging_give_the_same_pages() {
     let dataset = open(&config("paging", 1_234));
     let pool = Pool::connect(&dataset, 1).expect("a pool");

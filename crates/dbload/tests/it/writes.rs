@@ -25,10 +25,10 @@ fn counts(url: &str, schema: &str) -> [(i64, i64); 3] {
     })
 }
 
-/// Every user of the dataset is there once and as the seed has it, in all three tables, and whoever was
-/// inserted is so in all three or none.
+/// All users of the dataset are there once, in all three tables, and whoever was inserted is so in all
+/// three or none; returns how many those are.
 #[track_caller]
-fn check_whole(server: &TemporaryServer, dataset: &Dataset) -> i64 {
+fn check_counts(server: &TemporaryServer, dataset: &Dataset) -> i64 {
     let DatasetConfig { schema, users, .. } = dataset.config();
     let found = counts(server.url(), schema);
     let inserted = found[0].1;
@@ -42,6 +42,12 @@ fn check_whole(server: &TemporaryServer, dataset: &Dataset) -> i64 {
         .expect("a plain query")
         .get(0);
     assert_eq!(joined, i64::from(*users) + inserted);
+    inserted
+}
+
+/// As [`check_counts`], and the users of the dataset are as the seed has them.
+#[track_caller]
+fn check_whole(server: &TemporaryServer, dataset: &Dataset) -> i64 {
     let pool = Pool::connect(dataset, 1).expect("a pool");
     let mut client = Client::new(&pool, 1);
     for operation in Operation::ALL.into_iter().filter(|one| !one.is_write()) {
@@ -52,7 +58,7 @@ fn check_whole(server: &TemporaryServer, dataset: &Dataset) -> i64 {
             "{request:?}"
         );
     }
-    inserted
+    check_counts(server, dataset)
 }
 
 #[test]
@@ -61,7 +67,7 @@ fn writes_affect_the_rows_that_they_should() {
     let pool = Pool::connect(&dataset, 1).expect("a pool");
     let mut client = Client::new(&pool, 1);
     let mut rows = |operation| client.execute(operation).expect("a write").rows;
-    let inserted = || check_whole(server(), &dataset);
+    let inserted = || check_counts(server(), &dataset);
     assert_eq!(rows(Operation::DeleteUser), 0);
     assert_eq!(inserted(), 0);
     assert_eq!(rows(Operation::InsertUser), 3);
@@ -83,7 +89,7 @@ fn writes_affect_the_rows_that_they_should() {
     assert_eq!(inserted(), 7);
     assert_eq!(pool.delete_inserted().expect("a delete"), 7);
     assert_eq!(pool.delete_inserted().expect("a delete"), 0);
-    assert_eq!(inserted(), 0);
+    assert_eq!(check_whole(server(), &dataset), 0);
 }
 
 #[test]
@@ -116,7 +122,7 @@ fn an_insert_that_fails_halfway_leaves_nothing_and_the_connection_is_good() {
         assert!(matches!(error, DbloadError::Query { .. }), "{error:?}");
         assert_eq!(error.sqlstate(), Some("55006"));
     }
-    assert_eq!(check_whole(server(), &dataset), 1);
+    assert_eq!(check_counts(server(), &dataset), 1);
     owner
         .batch_execute("DROP TRIGGER refuse ON halfway.user_profile_tbl")
         .expect("a plain statement");
@@ -127,6 +133,7 @@ fn an_insert_that_fails_halfway_leaves_nothing_and_the_connection_is_good() {
 
 #[test]
 fn writers_in_parallel_do_not_meet() {
+    const ROUNDS: u64 = 30;
     let dataset = open(&config("parallel", 500));
     // Two pools of the same seeds, as two processes that are compared have them.
     let pools: Vec<Pool> = (0..2)
@@ -140,7 +147,7 @@ fn writers_in_parallel_do_not_meet() {
                 scope.spawn(move || {
                     let mut client = Client::new(pool, seed);
                     let mut rows = 0;
-                    for _ in 0..60 {
+                    for _ in 0..ROUNDS {
                         for operation in [
                             Operation::InsertUser,
                             Operation::UpdateProfile,
@@ -159,10 +166,11 @@ fn writers_in_parallel_do_not_meet() {
             .map(|writer| writer.join().expect("no writer panics"))
             .collect()
     });
-    assert_eq!(rows, [60 * (3 + 1 + 3 + 1); 4]);
-    assert_eq!(check_whole(server(), &dataset), 4 * 60);
+    assert_eq!(rows, [ROUNDS * (3 + 1 + 3 + 1); 4]);
+    let left = i64::try_from(4 * ROUNDS).expect("a small number");
+    assert_eq!(check_counts(server(), &dataset), left);
     for pool in &pools {
-        assert_eq!(pool.delete_inserted().expect("a delete"), 120);
+        assert_eq!(pool.delete_inserted().expect("a delete"), 2 * ROUNDS);
     }
     assert_eq!(check_whole(server(), &dataset), 0);
 }
@@ -215,7 +223,7 @@ fn connections_that_are_killed_leave_no_half_user() {
     });
     assert!(inserted > 0 && lost > 0, "{inserted} {deleted} {lost}");
     // Each lost connection may have committed one insert or one delete, and nothing else is uncertain.
-    let left = check_whole(&server, &dataset);
+    let left = check_counts(&server, &dataset);
     let certain = i64::try_from(inserted).expect("a small number")
         - i64::try_from(deleted).expect("a small number");
     assert!(
