@@ -9,7 +9,7 @@ use benches::kmeans::KmeansArgs;
 use benches::libc::LibcArgs;
 use clap::{Args, Parser, Subcommand};
 
-use crate::load::LoadArgs;
+use crate::load::LoadRunArgs;
 use crate::watch::WatchArgs;
 
 /// The operations of each client in one iteration, where the command line does not say: all four queries then take half a minute.
@@ -76,7 +76,7 @@ pub struct DbloadCommand {
     #[command(flatten)]
     case: With<DbloadArgs>,
     #[command(flatten)]
-    load: LoadArgs,
+    load: LoadRunArgs,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -111,7 +111,7 @@ pub enum Task {
     Run(WorkloadArgs, RunOptions),
     Load {
         shared: DbloadArgs,
-        load: LoadArgs,
+        load: LoadRunArgs,
         json: bool,
     },
     Identity {

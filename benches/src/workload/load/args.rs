@@ -21,7 +21,7 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(30);
 /// What a load run has besides the arguments that it shares with cases.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Load run")]
-pub struct LoadArgs {
+pub struct LoadRunArgs {
     /// Run a load of this mix: origin, read, read-write, the name of an operation, or a file of TOML with the
     /// weights of operations
     #[arg(
@@ -109,7 +109,7 @@ enum ThinkSpread {
     Exponential,
 }
 
-impl LoadArgs {
+impl LoadRunArgs {
     /// The plan of every run.
     pub fn plan(&self, shared: &DbloadArgs) -> Result<LoadPlan, Failure> {
         let clients = self.clients(shared);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use dbload::{HdrLog, LatencyRecorder, Second};
 
-use super::args::LoadArgs;
+use super::args::LoadRunArgs;
 use crate::failure::Failure;
 use crate::one_shot::cannot_write;
 
@@ -26,7 +26,7 @@ pub struct Files {
 
 impl Files {
     /// Made before anything else, so that a mistyped folder does not cost a run.
-    pub fn create(args: &LoadArgs, tagged: bool) -> Result<Self, Failure> {
+    pub fn create(args: &LoadRunArgs, tagged: bool) -> Result<Self, Failure> {
         let start = SystemTime::now();
         let csv = args.csv.as_ref().map(|path| {
             let begin = || {

@@ -19,7 +19,7 @@ use dbload::{
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-pub use args::LoadArgs;
+pub use args::LoadRunArgs;
 use files::Files;
 use live::Live;
 
@@ -40,7 +40,7 @@ struct Run {
 
 /// Runs the load with every size of the pool and prints what it showed. A signal to end (Ctrl-C) ends the run
 /// that is under way, and what was measured until then is reported; a second one ends the program.
-pub fn run(shared: &DbloadArgs, args: &LoadArgs, json: bool) -> Result<(), Failure> {
+pub fn run(shared: &DbloadArgs, args: &LoadRunArgs, json: bool) -> Result<(), Failure> {
     let plan = args.plan(shared)?;
     let pools = args.pools(shared);
     let mut files = Files::create(args, pools.len() > 1)?;
@@ -77,7 +77,7 @@ pub fn run(shared: &DbloadArgs, args: &LoadArgs, json: bool) -> Result<(), Failu
 
 fn run_with(
     setting: &Setting,
-    args: &LoadArgs,
+    args: &LoadRunArgs,
     dataset: &Dataset,
     size: u32,
     files: &mut Files,
