@@ -1,6 +1,7 @@
 //! `workload dbload --mix`. Needs PostgreSQL's server programs.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,6 +81,17 @@ fn a_server_that_is_not_there_is_a_failure_without_its_password() {
         ended.stderr
     );
     assert!(!ended.stderr.contains("xyzzy"), "{}", ended.stderr);
+}
+
+/// Waits until a run has written its first second to this file.
+#[track_caller]
+fn wait_for_a_row(csv: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let rows = || fs::read_to_string(csv).unwrap_or_default().lines().count();
+    while rows() < 2 {
+        assert!(Instant::now() < deadline, "the run does not start");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// One server for all: starting one takes a second.
@@ -211,10 +223,14 @@ fn loads_on_one_server() {
     assert_eq!(run(&format!("{other} --recreate")).status, Some(0));
 
     // A signal ends the run, which still reports.
+    let csv = folder.path().join("interrupted.csv");
     let endless = "--seed 7 --mix user_by_name --duration 10m --json";
-    let dialogue = Dialogue::start(&mut on_server(endless));
+    let dialogue = Dialogue::start(&mut on_server(&format!(
+        "{endless} --csv {}",
+        csv.display()
+    )));
+    wait_for_a_row(&csv);
     let start = Instant::now();
-    thread::sleep(Duration::from_millis(1_500));
     let process = i32::try_from(dialogue.process_id())
         .ok()
         .and_then(Pid::from_raw);
@@ -233,8 +249,9 @@ fn loads_on_one_server() {
     // A server that goes away for good: what was measured, and a status that says so.
     let away =
         "--seed 7 --mix user_by_name --duration 10m --json --pool-timeout 1s --give-up-after 1s";
-    let dialogue = Dialogue::start(&mut on_server(away));
-    thread::sleep(Duration::from_millis(1_500));
+    let csv = folder.path().join("away.csv");
+    let dialogue = Dialogue::start(&mut on_server(&format!("{away} --csv {}", csv.display())));
+    wait_for_a_row(&csv);
     let url = server.url().to_owned();
     drop(server);
     let gone = dialogue.end_by_itself();
