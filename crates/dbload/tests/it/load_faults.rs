@@ -275,6 +275,37 @@ fn statements_that_are_cancelled_or_refused_leave_the_connection_good() {
 }
 
 #[test]
+fn a_lock_time_out_takes_the_whole_write_back() {
+    let dataset = open(&config("load_lock", 500));
+    // Every insertion takes a lock and waits 50 ms for it, whatever the settings of its connection are.
+    connect(server().url())
+        .batch_execute(
+            "CREATE TABLE load_lock_gate ();
+             CREATE FUNCTION load_lock_wait() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = '50ms' AS
+             $$BEGIN LOCK TABLE load_lock_gate IN ACCESS EXCLUSIVE MODE; RETURN NEW; END$$;
+             CREATE TRIGGER wait AFTER INSERT ON load_lock.user_profile_tbl
+             FOR EACH ROW EXECUTE FUNCTION load_lock_wait()",
+        )
+        .expect("plain statements");
+    let pool = pool(&dataset, 1, Duration::from_secs(5));
+    let plan = LoadPlan::new(only(Operation::InsertUser), closed(1), milliseconds(900));
+    let report = run_in_trouble(&plan, &pool, |client| {
+        let mut lock = client.transaction().expect("a transaction");
+        lock.batch_execute("LOCK TABLE load_lock_gate IN ACCESS SHARE MODE")
+            .expect("a lock");
+        thread::sleep(Duration::from_millis(300));
+        lock.commit().expect("the lock is given back");
+    });
+    let (completed, failed) = (report.total.completed(), report.total.failed());
+    assert_eq!(report.total.errors, [("55P03".to_owned(), failed)].into());
+    assert!((1..=6).contains(&failed), "{failed}");
+    assert!(report.total.failed_latency.count_from_ns(49_000_000) == failed);
+    // What failed has left nothing behind, in none of the tables.
+    let found = users(server().url(), "load_lock");
+    assert_eq!(found as u64, 500 + completed);
+}
+
+#[test]
 fn a_pool_that_is_exhausted_is_an_error_of_its_own() {
     let dataset = open(&config("load_exhausted", 500));
     let pool = pool(&dataset, 1, Duration::from_millis(500));
