@@ -114,11 +114,10 @@ fn run(run: &Run) -> Value {
 }
 
 fn stats(report: &LoadReport, stats: &OperationStats) -> Value {
-    let seconds = report.measured_ns as f64 / 1e9;
     json!({
         "completed": stats.completed(),
         "failed": stats.failed(),
-        "throughput_per_second": stats.completed() as f64 / seconds,
+        "throughput_per_second": report.per_second(stats.completed()),
         "latency": summary(&stats.latency),
         "query": summary(&stats.query),
         "failed_latency": summary(&stats.failed_latency),

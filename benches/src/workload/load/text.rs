@@ -101,11 +101,11 @@ impl Text {
             let cpu = format!("{process:.1} µs an operation, {clients:.1} µs of it in its clients");
             self.line("CPU of this program", &cpu);
         }
-        let (rows, bytes) = (report.total.rows, report.total.bytes as f64);
+        let (rows, bytes) = (report.total.rows, report.total.bytes);
+        let rate = report.per_second(bytes) / 1e6;
         let received = format!(
-            "{rows} rows, {:.1} MB, {:.2} MB a second",
-            bytes / 1e6,
-            bytes / 1e6 / seconds
+            "{rows} rows, {:.1} MB, {rate:.2} MB a second",
+            bytes as f64 / 1e6
         );
         self.line("received", &received);
     }
@@ -125,7 +125,7 @@ impl Text {
             "failed",
         ]);
         let mut add = |name: &str, stats: &OperationStats| {
-            let per_second = stats.completed() as f64 / (report.measured_ns as f64 / 1e9);
+            let per_second = report.per_second(stats.completed());
             let mut row = vec![
                 name.to_owned(),
                 stats.completed().to_string(),

@@ -43,14 +43,19 @@ pub struct LoadReport {
 }
 
 impl LoadReport {
+    /// So many of anything, a second of the measured part; 0 when nothing was measured.
+    pub fn per_second(&self, count: u64) -> f64 {
+        per_second(count, self.measured_ns)
+    }
+
     /// Successful operations a second.
     pub fn throughput_per_second(&self) -> f64 {
-        per_second(self.total.completed(), self.measured_ns)
+        self.per_second(self.total.completed())
     }
 
     /// Operations a second that were due: what an open loop offered.
     pub fn offered_per_second(&self) -> f64 {
-        per_second(self.scheduled, self.measured_ns)
+        self.per_second(self.scheduled)
     }
 
     /// CPU time of this process for each operation, whether it succeeded or not; `None` when there
