@@ -62,8 +62,8 @@ enum Source {
 
 /// An operation to be started.
 struct Turn {
-    number: u64,
     part: Part,
+    request: Request,
     /// When it arrived, in an open loop.
     scheduled_ns: Option<u64>,
 }
@@ -164,8 +164,8 @@ impl<'a> Shared<'a> {
                 return;
             };
             let turn = Turn {
-                number,
                 part,
+                request: self.draw(number),
                 scheduled_ns: None,
             };
             let pause = match ask(turn) {
@@ -203,6 +203,8 @@ impl<'a> Shared<'a> {
                 }
                 continue;
             }
+            // Before the wait, so that drawing makes nobody late.
+            let request = self.draw(number);
             if !self.control.wait_until(at_ns) {
                 // The run was stopped. What was not due yet was never offered.
                 if part == Part::Measured && at_ns <= self.control.now_ns() {
@@ -211,8 +213,8 @@ impl<'a> Shared<'a> {
                 return;
             }
             ask(Turn {
-                number,
                 part,
+                request,
                 scheduled_ns: Some(at_ns),
             });
         }
@@ -245,29 +247,36 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// What the operation of this number asks, whoever executes it.
+    fn draw(&self, number: u64) -> Request {
+        let mut random = SplitMix64::stream(self.requests, number);
+        let operation = self.plan.mix.draw(&mut random);
+        Request::draw(operation, self.pool.users(), &mut random)
+    }
+
     /// Executes one operation and writes down what became of it.
     fn execute(&self, client: usize, turn: &Turn) -> After {
-        // What is asked depends on the number alone, and drawing it is in no latency of a closed loop.
-        let mut random = SplitMix64::stream(self.requests, turn.number);
-        let operation = self.plan.mix.draw(&mut random);
-        let request = Request::draw(operation, self.pool.users(), &mut random);
         let shard = self.ledger.shard(client);
         let measured = turn.part == Part::Measured;
         if measured {
             shard.start();
         }
         let start_ns = self.control.now_ns();
-        let (connected_ns, outcome) = match self.pool.session() {
+        let (connected_ns, end_ns, outcome) = match self.pool.session() {
             Ok(mut session) => {
                 let connected_ns = self.control.now_ns();
                 let before = session.bytes();
-                let answer = session.run(&request);
+                let answer = session.run(&turn.request);
+                // Giving the connection back is not part of the latency.
+                let end_ns = self.control.now_ns();
                 let bytes = session.bytes() - before;
-                (connected_ns, answer.map(|answer| (answer, bytes)))
+                (connected_ns, end_ns, answer.map(|answer| (answer, bytes)))
             }
-            Err(error) => (self.control.now_ns(), Err(error)),
+            Err(error) => {
+                let end_ns = self.control.now_ns();
+                (end_ns, end_ns, Err(error))
+            }
         };
-        let end_ns = self.control.now_ns();
         let mut after = After::Done;
         let outcome = outcome.map_err(|error| {
             if matches!(error, DbloadError::Connect { .. }) {
@@ -285,7 +294,7 @@ impl<'a> Shared<'a> {
             shard.record(Record {
                 operation: self
                     .operations
-                    .binary_search(&operation)
+                    .binary_search(&turn.request.operation())
                     .expect("the mix draws only what is in it"),
                 lag_ns: scheduled_ns.map(|at_ns| start_ns.saturating_sub(at_ns)),
                 pool_wait_ns: connected_ns - start_ns,
