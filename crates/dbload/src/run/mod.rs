@@ -104,7 +104,7 @@ impl LoadPlan {
                 match thread::Builder::new().name(name).spawn_scoped(scope, life) {
                     Ok(client) => clients.push(client),
                     Err(error) => {
-                        stop(&shared, &clients);
+                        stop(shared, &clients);
                         let reason = format!("{} cannot be started: {error}", self.clients());
                         return Err(DbloadError::parameter("clients", reason));
                     }
