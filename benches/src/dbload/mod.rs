@@ -11,6 +11,8 @@ use probe::Histogram;
 use crate::session::{Outcome, Session, WorkloadError};
 use crate::size;
 
+pub use load::{LoadArgs, Method};
+
 /// The arguments of `workload dbload`, and the case that they describe.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DbloadArgs {
@@ -30,6 +32,9 @@ pub struct DbloadArgs {
     /// Seed of the users and of what is asked
     #[arg(long, default_value_t = 42)]
     pub seed: u32,
+    /// How users get into the database.
+    #[command(flatten)]
+    pub load: LoadArgs,
 }
 
 impl DbloadArgs {
@@ -37,7 +42,7 @@ impl DbloadArgs {
     pub fn id(&self) -> String {
         let users = size::format(self.users as usize);
         let mut id = match self.operation {
-            DbloadOperation::Load => format!("dbload/load/{users}"),
+            DbloadOperation::Load => format!("dbload/load/{users}{}", self.load.id()),
             other => format!("dbload/query/{}", other.as_str().replace('_', "-")),
         };
         if self.operation != DbloadOperation::Load && self.users != 100_000 {
@@ -99,7 +104,7 @@ impl DbloadArgs {
                 "--operation load is the work of one client; leave --clients out".to_owned(),
             ));
         }
-        Ok(())
+        self.load.check(self.operation == DbloadOperation::Load)
     }
 }
 

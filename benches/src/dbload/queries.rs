@@ -1,8 +1,8 @@
 //! Reads and writes by one client or by many at the same time.
 
 use dbload::{
-    Answer, Client, ClosedLoop, Dataset, DatasetConfig, LatencyRecorder, Operation, Pool, Request,
-    Users, closed_loop,
+    Answer, Client, ClosedLoop, DatasetConfig, LatencyRecorder, Operation, Pool, Request, Users,
+    closed_loop,
 };
 
 use super::{DbloadArgs, histogram};
@@ -44,7 +44,7 @@ impl Queries {
             // Of its own for every content, so that no case finds the users of another.
             schema: format!("dbload_{}_{}", args.users, args.seed),
         };
-        let dataset = Dataset::open_or_load(url, &config)?;
+        let dataset = args.load.open(url, &config)?;
         let pool = Pool::connect_for(&dataset, args.case_clients(), operations)?;
         // Each operation starts the sequence anew: what it asks does not depend on the others.
         let client = Client::new(&pool, u64::from(args.seed));

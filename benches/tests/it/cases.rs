@@ -146,6 +146,14 @@ fn names_tell_cases_apart() {
         "dbload/query/user-by-name",
     );
     check_id("dbload --operation load --users 10k", "dbload/load/10k");
+    check_id(
+        "dbload --operation load --users 1k --method insert --batch 100",
+        "dbload/load/1k-insert-100",
+    );
+    check_id(
+        "dbload --operation load --users 1k --method row",
+        "dbload/load/1k-row",
+    );
     check_id("libc --operation malloc", "libc/malloc/churn");
     check_id(
         "libc --operation malloc --threads 4",

@@ -125,6 +125,16 @@ fn queries_and_loads_on_one_server() {
     assert_eq!(load.case, "dbload/load/300");
     assert_eq!(load.phases["load"].iterations, [1, 1]);
     assert_eq!(load.phases["load"].histogram.expect("a histogram").count, 2);
+    for (method, id) in [
+        ("insert --batch 70", "dbload/load/300-insert-70"),
+        ("row", "dbload/load/300-row"),
+    ] {
+        let other = observation(&run(&format!(
+            "dbload --users 300 --operation load --method {method} --json"
+        )));
+        assert_eq!(other.case, id);
+        assert_eq!(other.fingerprint, load.fingerprint);
+    }
 
     // Paced, an iteration is one operation.
     let paced = "dbload --users 500 --operation name_range --paced";

@@ -4,8 +4,8 @@
 //!
 //! - [`Server::obtain`] takes the server of `DATABASE_URL`, or else starts a [`TemporaryServer`],
 //!   which is gone with the process that started it, however that ends.
-//! - [`Users`] are computed from a seed and a number; [`Dataset`] holds them in three tables, loaded
-//!   by binary `COPY`, and recognises them again.
+//! - [`Users`] are computed from a seed and a number; [`Dataset`] holds them in three tables, and
+//!   recognises them again; [`Loader`] loads them by binary `COPY`, in batches, or row by row.
 //! - [`Pool`] opens connections with the statement of every [`Operation`] prepared; [`Client`]
 //!   executes operations with parameters drawn from a seed; [`Request::expected_answer`] says what
 //!   must come back.
@@ -42,7 +42,9 @@ mod error;
 mod execute;
 mod inserted;
 mod latency;
+mod load;
 mod mix;
+mod nickname;
 mod operation;
 mod pool;
 mod random;
@@ -58,6 +60,7 @@ pub use closed_loop::{ClosedLoop, LoopReport, MAX_CLIENTS, OperationReport, clos
 pub use dataset::{Dataset, DatasetConfig};
 pub use error::DbloadError;
 pub use latency::{LatencyRecorder, LatencySummary};
+pub use load::{LoadMethod, LoadProgress, Loader};
 pub use mix::Mix;
 pub use operation::{ANCHORS, MAX_RANGE, NEIGHBOURS, Operation, PAGE, Request, TOP, UIDS};
 pub use pool::Pool;

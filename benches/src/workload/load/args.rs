@@ -79,9 +79,6 @@ pub struct LoadRunArgs {
     /// The schema for the tables, of this program's own
     #[arg(long, value_name = "NAME", requires = "mix", default_value = "dbload")]
     schema: String,
-    /// Load the users anew when the schema holds others
-    #[arg(long, requires = "mix")]
-    pub recreate: bool,
     /// Write a row for each second to this file, as CSV
     #[arg(long, value_name = "FILE", requires = "mix")]
     pub csv: Option<PathBuf>,

@@ -49,12 +49,7 @@ pub fn run(shared: &DbloadArgs, args: &LoadRunArgs, json: bool) -> Result<(), Fa
         dataset: args.dataset(shared),
         plan,
     };
-    let url = setting.server.url();
-    let dataset = match args.recreate {
-        true => Dataset::replace(url, &setting.dataset),
-        false => Dataset::open_or_load(url, &setting.dataset),
-    };
-    let dataset = dataset.map_err(failure)?;
+    let dataset = shared.load.open(setting.server.url(), &setting.dataset)?;
     let stop = stop_flag()?;
     let mut runs: Vec<Run> = Vec::with_capacity(pools.len());
     for pool in pools {

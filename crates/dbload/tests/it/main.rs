@@ -9,6 +9,7 @@ mod lifetime;
 mod load;
 mod load_faults;
 mod load_run;
+mod loading;
 mod operations;
 mod writes;
 
