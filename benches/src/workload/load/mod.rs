@@ -42,6 +42,7 @@ struct Run {
 /// that is under way, and what was measured until then is reported; a second one ends the program.
 pub fn run(shared: &DbloadArgs, args: &LoadRunArgs, json: bool) -> Result<(), Failure> {
     let plan = args.plan(shared)?;
+    shared.load.check(false)?;
     let pools = args.pools(shared);
     let mut files = Files::create(args, pools.len() > 1)?;
     let setting = Setting {
