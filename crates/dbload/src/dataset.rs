@@ -247,7 +247,12 @@ impl Dataset {
                 self.fill(&mut transaction, loader, &recreate)?;
             }
         }
-        transaction.commit().map_err(self.failed("committing"))?;
+        // What was loaded must be there after a crash, too, also on a server that does not usually wait
+        // for its log.
+        transaction
+            .batch_execute("SET LOCAL synchronous_commit = on")
+            .and_then(|()| transaction.commit())
+            .map_err(self.failed("committing"))?;
         Ok(step)
     }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use postgres::error::Severity;
 
+use crate::connection::ConnectionError;
+
 /// What can go wrong, and what to do about it.
 ///
 /// Every message names the server without its password, and the database's own words. No variant
@@ -107,6 +109,16 @@ pub enum DbloadError {
         /// Its output.
         reason: String,
     },
+    /// The server is older than those that the statements and settings are made for.
+    #[error("{server} is PostgreSQL {found}, and {required} or newer is needed")]
+    UnsupportedVersion {
+        /// The server, without password.
+        server: String,
+        /// Its version, in its own words.
+        found: String,
+        /// The oldest major version that will do.
+        required: u32,
+    },
     /// A mix of operations cannot be read, or has nothing in it.
     #[error("the mix cannot be used: {}{reason}", line.map(|line| format!("line {line}: ")).unwrap_or_default())]
     Mix {
@@ -155,23 +167,19 @@ impl DbloadError {
         }
     }
 
-    pub(crate) fn connect(server: &str, error: &postgres::Error) -> Self {
+    pub(crate) fn connect(server: &str, error: &impl Cause) -> Self {
         Self::Connect {
             server: server.into(),
-            reason: reason(error),
-            sqlstate: sqlstate(error),
+            reason: error.reason(),
+            sqlstate: error.sqlstate().map(Into::into),
         }
     }
 
     /// A failed statement, told apart from a lost connection.
-    pub(crate) fn statement(
-        server: &str,
-        what: impl Into<String>,
-        error: &postgres::Error,
-    ) -> Self {
+    pub(crate) fn statement(server: &str, what: impl Into<String>, error: &impl Cause) -> Self {
         let (what, server) = (what.into(), server.into());
-        let (reason, sqlstate) = (reason(error), sqlstate(error));
-        if ends_connection(error) {
+        let (reason, sqlstate) = (error.reason(), error.sqlstate().map(Into::into));
+        if error.ends_connection() {
             Self::ConnectionLost {
                 what,
                 server,
@@ -200,15 +208,68 @@ impl DbloadError {
     }
 }
 
-/// A server that ends the connection says so by the severity FATAL; an error without any server
-/// message comes from the socket, unless it is about values that do not fit.
-fn ends_connection(error: &postgres::Error) -> bool {
-    match error.as_db_error() {
-        Some(db) => matches!(
-            db.parsed_severity(),
-            Some(Severity::Fatal | Severity::Panic)
-        ),
-        None => error.is_closed() || caused_by_io(error),
+/// A failure on a connection, of either client: this crate's own, which asks, and the one that loads.
+pub(crate) trait Cause {
+    /// In one line.
+    fn reason(&self) -> String;
+    /// The server's code, where it sent one.
+    fn sqlstate(&self) -> Option<&str>;
+    /// Whether the connection is of no more use.
+    fn ends_connection(&self) -> bool;
+}
+
+impl Cause for ConnectionError {
+    fn reason(&self) -> String {
+        self.to_string()
+    }
+
+    fn sqlstate(&self) -> Option<&str> {
+        self.sqlstate()
+    }
+
+    fn ends_connection(&self) -> bool {
+        self.ends_connection()
+    }
+}
+
+impl Cause for postgres::Error {
+    /// The whole chain of causes, as the outermost says only "db error".
+    fn reason(&self) -> String {
+        if let Some(db) = self.as_db_error() {
+            let mut text = format!(
+                "{}: {} (SQLSTATE {})",
+                db.severity(),
+                db.message(),
+                db.code().code()
+            );
+            for more in [db.detail(), db.hint()].into_iter().flatten() {
+                write!(text, "; {more}").expect("writing to a string does not fail");
+            }
+            return text;
+        }
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(current) = cause {
+            write!(text, ": {current}").expect("writing to a string does not fail");
+            cause = current.source();
+        }
+        text
+    }
+
+    fn sqlstate(&self) -> Option<&str> {
+        self.code().map(|code| code.code())
+    }
+
+    /// A server that ends the connection says so by the severity FATAL; an error without any server
+    /// message comes from the socket, unless it is about values that do not fit.
+    fn ends_connection(&self) -> bool {
+        match self.as_db_error() {
+            Some(db) => matches!(
+                db.parsed_severity(),
+                Some(Severity::Fatal | Severity::Panic)
+            ),
+            None => self.is_closed() || caused_by_io(self),
+        }
     }
 }
 
@@ -221,31 +282,4 @@ fn caused_by_io(error: &postgres::Error) -> bool {
         cause = current.source();
     }
     false
-}
-
-fn sqlstate(error: &postgres::Error) -> Option<String> {
-    error.code().map(|code| code.code().to_owned())
-}
-
-/// The whole chain of causes in one line, as the outermost says only "db error".
-fn reason(error: &postgres::Error) -> String {
-    if let Some(db) = error.as_db_error() {
-        let mut text = format!(
-            "{}: {} (SQLSTATE {})",
-            db.severity(),
-            db.message(),
-            db.code().code()
-        );
-        for more in [db.detail(), db.hint()].into_iter().flatten() {
-            write!(text, "; {more}").expect("writing to a string does not fail");
-        }
-        return text;
-    }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(current) = cause {
-        write!(text, ": {current}").expect("writing to a string does not fail");
-        cause = current.source();
-    }
-    text
 }

@@ -37,6 +37,7 @@
 mod answer;
 mod client;
 mod closed_loop;
+mod connection;
 mod dataset;
 mod error;
 mod execute;
@@ -51,19 +52,21 @@ mod random;
 mod run;
 mod schema;
 mod server;
+mod session;
 mod target;
 mod user;
 
 pub use answer::Answer;
 pub use client::Client;
 pub use closed_loop::{ClosedLoop, LoopReport, MAX_CLIENTS, OperationReport, closed_loop};
+pub use connection::ConnectTimes;
 pub use dataset::{Dataset, DatasetConfig};
 pub use error::DbloadError;
 pub use latency::{LatencyRecorder, LatencySummary};
 pub use load::{LoadMethod, LoadProgress, Loader};
 pub use mix::Mix;
 pub use operation::{ANCHORS, MAX_RANGE, NEIGHBOURS, Operation, PAGE, Request, TOP, UIDS};
-pub use pool::Pool;
+pub use pool::{Pool, PoolConfig};
 pub use run::{
     Arrivals, Ended, HdrLog, Length, LoadModel, LoadPlan, LoadReport, MAX_RATE, OperationStats,
     Progress, Ramp, Second, SweepPoint, ThinkTime, knee,

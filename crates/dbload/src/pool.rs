@@ -1,129 +1,268 @@
 //! Pooled connections with their statements prepared.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
-use postgres::types::ToSql;
-use postgres::{Client, NoTls, Row, Statement};
 use r2d2::{ManageConnection, NopErrorHandler, PooledConnection};
-use r2d2_postgres::PostgresConnectionManager;
 
 use crate::DbloadError;
+use crate::connection::{ConnectTimes, TypeCache};
 use crate::dataset::Dataset;
 use crate::inserted::Inserted;
 use crate::operation::{self, Operation};
+use crate::session::Session;
+use crate::target::Target;
 use crate::user::Users;
 
-/// How long a request waits for a free connection, by default.
-const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What every connection is set to: the server does the same work for the first execution of a
-/// statement as for the thousandth, in one process, takes the tables to be in memory (else it reads a
-/// whole table for one small range), and gives up on a statement rather than hang.
-const SESSION_SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET jit = off; \
-     SET max_parallel_workers_per_gather = 0; SET random_page_cost = 1.1; SET statement_timeout = '60s'";
-
-/// A pool of a fixed number of connections to one [`Dataset`].
+/// How many connections a [`Pool`] has, how long they live, and how long anything may take.
 ///
-/// The pool is r2d2's, over the `postgres` client. All connections are opened and their statements
-/// prepared before [`Pool::connect`] returns, and none is closed for its age, so that no part of a
-/// measurement opens one. Nor is a connection tested when it is taken out, as that would double the
-/// round trips of a small query; one that turned out to be broken is replaced when it comes back.
+/// ```
+/// use std::time::Duration;
+/// use dbload::PoolConfig;
 ///
-/// Clones share the connections.
-#[derive(Clone)]
-pub struct Pool {
-    inner: r2d2::Pool<Manager>,
-    server: String,
-    users: Users,
-    inserted: Inserted,
+/// let config = PoolConfig { size: 4, lock_timeout: Some(Duration::from_secs(1)), ..PoolConfig::default() };
+/// assert_eq!(config.checkout_timeout, Duration::from_secs(10));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// The most connections, from 1 to what the server lets in (8 by default).
+    pub size: u32,
+    /// How many connections are kept open when nothing is to do; all when `None` (the default), so
+    /// that no part of a measurement opens one.
+    pub min_idle: Option<u32>,
+    /// How long a request waits for a free connection, and the pool for its first ones (10 s).
+    pub checkout_timeout: Duration,
+    /// Whether a connection is tested by an empty statement whenever it is taken out (no). That is
+    /// one more round trip; without it, a connection that turned out to be broken costs one request
+    /// and is then replaced.
+    pub test_on_checkout: bool,
+    /// After what time an idle connection beyond `min_idle` is closed (never).
+    pub idle_timeout: Option<Duration>,
+    /// After what time a connection is replaced by another (never).
+    pub max_lifetime: Option<Duration>,
+    /// After what time the server gives up on a statement, with SQLSTATE 57014 (60 s); never when
+    /// `None`. A server that says nothing for 10 s more counts as gone.
+    pub statement_timeout: Option<Duration>,
+    /// How long a statement waits for a lock, until it fails with SQLSTATE 55P03; as long as the
+    /// statement may take when `None` (the default).
+    pub lock_timeout: Option<Duration>,
+    /// What the pool is for (all operations). The statements of others are not prepared, and the index
+    /// of [`Operation::Search`] is made only where that is among them.
+    pub operations: Vec<Operation>,
 }
 
-impl Pool {
-    /// Opens `size` connections, of which a request waits for a free one 10 s at most.
-    ///
-    /// # Errors
-    ///
-    /// [`DbloadError::Parameter`] when `size` is 0, [`DbloadError::Connect`] when the server cannot
-    /// be reached, [`DbloadError::Checkout`] when not all connections could be opened in time.
-    pub fn connect(dataset: &Dataset, size: u32) -> Result<Self, DbloadError> {
-        Self::open(dataset, size, CHECKOUT_TIMEOUT, &Operation::ALL)
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            size: 8,
+            min_idle: None,
+            checkout_timeout: Duration::from_secs(10),
+            test_on_checkout: false,
+            idle_timeout: None,
+            max_lifetime: None,
+            statement_timeout: Some(Duration::from_secs(60)),
+            lock_timeout: None,
+            operations: Operation::ALL.to_vec(),
+        }
+    }
+}
+
+impl PoolConfig {
+    /// The defaults with another number of connections.
+    pub fn of_size(size: u32) -> Self {
+        Self {
+            size,
+            ..Self::default()
+        }
     }
 
-    /// As [`Pool::connect`], for these operations only: the statements of others are not prepared, and
-    /// the index of [`Operation::Search`] is made only where that is among them.
-    ///
-    /// # Errors
-    ///
-    /// As [`Pool::connect`].
-    pub fn connect_for(
-        dataset: &Dataset,
-        size: u32,
-        operations: &[Operation],
-    ) -> Result<Self, DbloadError> {
-        Self::open(dataset, size, CHECKOUT_TIMEOUT, operations)
-    }
-
-    /// As [`Pool::connect`], with another time limit for waiting.
-    ///
-    /// # Errors
-    ///
-    /// As [`Pool::connect`]; a limit of zero is a [`DbloadError::Parameter`] too.
-    pub fn connect_with(
-        dataset: &Dataset,
-        size: u32,
-        checkout_timeout: Duration,
-    ) -> Result<Self, DbloadError> {
-        Self::open(dataset, size, checkout_timeout, &Operation::ALL)
-    }
-
-    fn open(
-        dataset: &Dataset,
-        size: u32,
-        checkout_timeout: Duration,
-        operations: &[Operation],
-    ) -> Result<Self, DbloadError> {
-        if size == 0 {
+    fn check(&self) -> Result<(), DbloadError> {
+        if self.size == 0 {
             return Err(DbloadError::parameter(
                 "pool size",
                 "0 is not in 1 to the server's max_connections",
             ));
         }
-        if checkout_timeout.is_zero() {
+        if let Some(idle) = self.min_idle.filter(|&idle| idle > self.size) {
+            let size = self.size;
+            return Err(DbloadError::parameter(
+                "idle connections of the pool",
+                format!("{idle} is not in 0 to its size, {size}"),
+            ));
+        }
+        if self.checkout_timeout.is_zero() {
             return Err(DbloadError::parameter(
                 "checkout timeout",
                 "0 leaves no time to open a connection",
             ));
         }
-        let server = dataset.target().redacted().to_owned();
-        let manager = Manager::new(dataset, operations);
-        let inserted = manager.inserted.clone();
-        // The pool retries until its time is up. A first connection outside of it tells at once what
-        // a retry cannot mend.
-        drop(manager.set_up(dataset.target().connect()?)?);
-        if operations.contains(&Operation::Search) {
-            operation::create_search_index(dataset)?;
+        let others = [
+            ("idle timeout", self.idle_timeout),
+            ("lifetime of a connection", self.max_lifetime),
+            ("statement timeout", self.statement_timeout),
+            ("lock timeout", self.lock_timeout),
+        ];
+        for (name, limit) in others {
+            // The server and the pool would take it for no limit at all, or fail.
+            if limit.is_some_and(|limit| !(SHORTEST_LIMIT..=LONGEST_LIMIT).contains(&limit)) {
+                return Err(DbloadError::parameter(
+                    name,
+                    format!("{limit:?} is not in 1 ms to 24 days; leave it out for no limit"),
+                ));
+            }
         }
-        let inner = r2d2::Pool::builder()
-            .max_size(size)
-            .connection_timeout(checkout_timeout)
-            .test_on_check_out(false)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .error_handler(Box::new(NopErrorHandler))
-            .build(manager)
-            .map_err(|error| checkout_error(&server, checkout_timeout, &error))?;
-        Ok(Self {
-            inner,
-            server,
-            users: dataset.users(),
-            inserted,
-        })
+        Ok(())
     }
 
-    /// How many connections there are.
+    /// The statements that set up a connection: the server does the same work for the first execution
+    /// of a statement as for the thousandth, in one process, takes the tables to be in memory (else it
+    /// reads a whole table for one small range), and gives up on a statement rather than hang.
+    fn session_settings(&self) -> String {
+        let milliseconds = |limit: Option<Duration>| limit.map_or(0, |limit| limit.as_millis());
+        format!(
+            "SET plan_cache_mode = force_generic_plan; SET jit = off; \
+             SET max_parallel_workers_per_gather = 0; SET random_page_cost = 1.1; \
+             SET statement_timeout = {}; SET lock_timeout = {}",
+            milliseconds(self.statement_timeout),
+            milliseconds(self.lock_timeout)
+        )
+    }
+}
+
+/// The server counts its limits in milliseconds, from 1 to 2³¹ − 1.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
+const LONGEST_LIMIT: Duration = Duration::from_hours(24 * 24);
+
+/// How much longer than its longest statement a server may be silent.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Connections to one [`Dataset`].
+///
+/// The pool is r2d2's, over connections that send an execution in one write and read its answer on
+/// the thread that asks. As long as [`PoolConfig`] leaves it so, all connections are opened and all
+/// statements prepared before [`Pool::connect`] returns, and none is closed for its age, so that no
+/// part of a measurement opens one.
+///
+/// Clones share the connections.
+#[derive(Clone)]
+pub struct Pool {
+    /// None where every request opens a connection of its own.
+    pool: Option<r2d2::Pool<Manager>>,
+    manager: Arc<Manager>,
+    users: Users,
+    config: PoolConfig,
+}
+
+impl Pool {
+    /// Opens `size` connections, with the defaults of [`PoolConfig`] for all else.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::connect_with`].
+    pub fn connect(dataset: &Dataset, size: u32) -> Result<Self, DbloadError> {
+        Self::connect_with(dataset, &PoolConfig::of_size(size))
+    }
+
+    /// As [`Pool::connect`], for these operations only.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::connect_with`].
+    pub fn connect_for(
+        dataset: &Dataset,
+        size: u32,
+        operations: &[Operation],
+    ) -> Result<Self, DbloadError> {
+        let config = PoolConfig {
+            operations: operations.to_vec(),
+            ..PoolConfig::of_size(size)
+        };
+        Self::connect_with(dataset, &config)
+    }
+
+    /// Opens the connections of a pool.
+    ///
+    /// # Errors
+    ///
+    /// [`DbloadError::Parameter`] when the configuration has a size of 0 or a limit out of range,
+    /// [`DbloadError::Connect`] when the server cannot be reached, [`DbloadError::UnsupportedVersion`]
+    /// when it is too old, [`DbloadError::Checkout`] when not all connections could be opened in time.
+    pub fn connect_with(dataset: &Dataset, config: &PoolConfig) -> Result<Self, DbloadError> {
+        let manager = Manager::new(dataset, config)?;
+        // The pool retries until its time is up. A first connection outside of it tells at once what
+        // a retry cannot mend.
+        drop(manager.connect()?);
+        manager.make_indexes(dataset)?;
+        let pool = r2d2::Pool::builder()
+            .max_size(config.size)
+            .min_idle(config.min_idle)
+            .connection_timeout(config.checkout_timeout)
+            .test_on_check_out(config.test_on_checkout)
+            .max_lifetime(config.max_lifetime)
+            .idle_timeout(config.idle_timeout)
+            .error_handler(Box::new(NopErrorHandler))
+            .build(manager.clone())
+            .map_err(|error| manager.checkout_error(config.checkout_timeout, &error))?;
+        Ok(Self::new(dataset, config, manager, Some(pool)))
+    }
+
+    /// No pool: every request opens a connection for itself, prepares its statement, and closes the
+    /// connection again. What `config` says of the number and the life of connections has no meaning.
+    ///
+    /// ```
+    /// use dbload::{Client, Dataset, DatasetConfig, Operation, Pool, PoolConfig, TemporaryServer};
+    ///
+    /// let server = TemporaryServer::start()?;
+    /// let dataset = Dataset::open_or_load(server.url(), &DatasetConfig { users: 500, ..DatasetConfig::default() })?;
+    /// let pool = Pool::unpooled(&dataset, &PoolConfig::default())?;
+    /// assert_eq!(Client::new(&pool, 7).execute(Operation::UserByName)?.rows, 1);
+    /// let times = pool.time_to_connect()?;
+    /// assert!(times.resolve <= times.total);
+    /// # Ok::<(), dbload::DbloadError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::connect_with`], except that there is nothing to wait for.
+    pub fn unpooled(dataset: &Dataset, config: &PoolConfig) -> Result<Self, DbloadError> {
+        let manager = Manager {
+            prepares: false,
+            ..Manager::new(dataset, config)?
+        };
+        drop(manager.connect()?);
+        manager.make_indexes(dataset)?;
+        Ok(Self::new(dataset, config, manager, None))
+    }
+
+    fn new(
+        dataset: &Dataset,
+        config: &PoolConfig,
+        manager: Manager,
+        pool: Option<r2d2::Pool<Manager>>,
+    ) -> Self {
+        Self {
+            pool,
+            manager: Arc::new(manager),
+            users: dataset.users(),
+            config: config.clone(),
+        }
+    }
+
+    /// How many connections there are at most.
     pub fn size(&self) -> u32 {
-        self.inner.max_size()
+        self.config.size
+    }
+
+    /// What the pool was opened with.
+    pub fn config(&self) -> &PoolConfig {
+        &self.config
+    }
+
+    /// Whether connections are used again.
+    pub fn is_pooled(&self) -> bool {
+        self.pool.is_some()
     }
 
     /// The users of the dataset.
@@ -142,93 +281,119 @@ impl Pool {
     /// Those of [`Client::run`](crate::Client::run). Users that could not be deleted can be later.
     pub fn delete_inserted(&self) -> Result<u64, DbloadError> {
         // Where there are none, a server that is gone is not waited for.
-        if self.inserted.is_empty() {
+        if self.manager.inserted.is_empty() {
             return Ok(0);
         }
         self.session()?.delete_inserted()
     }
 
-    /// Waits for a free connection.
-    pub(crate) fn session(&self) -> Result<PooledConnection<Manager>, DbloadError> {
-        self.inner
-            .get()
-            .map_err(|error| checkout_error(&self.server, self.inner.connection_timeout(), &error))
+    /// Opens one more connection, closes it, and tells how long opening it took.
+    ///
+    /// # Errors
+    ///
+    /// [`DbloadError::Connect`] when the server cannot be reached or has no room.
+    pub fn time_to_connect(&self) -> Result<ConnectTimes, DbloadError> {
+        let Manager { target, types, .. } = &*self.manager;
+        Ok(target.open(types.clone())?.times())
+    }
+
+    /// Waits for a free connection, or opens one where there is no pool.
+    pub(crate) fn session(&self) -> Result<Checkout, DbloadError> {
+        match &self.pool {
+            Some(pool) => pool.get().map(Checkout::Pooled).map_err(|error| {
+                self.manager
+                    .checkout_error(self.config.checkout_timeout, &error)
+            }),
+            None => Ok(Checkout::Own(self.manager.connect()?)),
+        }
     }
 }
 
-fn checkout_error(server: &str, limit: Duration, error: &r2d2::Error) -> DbloadError {
-    // The text of the pool's error is its own sentence, a colon, and the last failure to connect.
-    let text = error.to_string();
-    let reason = match text.split_once(": ") {
-        Some((_, reason)) => reason.to_owned(),
-        None => "all were in use".to_owned(),
-    };
-    DbloadError::Checkout {
-        server: server.into(),
-        waited_ms: limit.as_millis(),
-        reason,
+/// A session for as long as a request needs it.
+pub(crate) enum Checkout {
+    Pooled(PooledConnection<Manager>),
+    Own(Session),
+}
+
+impl Deref for Checkout {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        match self {
+            Self::Pooled(session) => session,
+            Self::Own(session) => session,
+        }
+    }
+}
+
+impl DerefMut for Checkout {
+    fn deref_mut(&mut self) -> &mut Session {
+        match self {
+            Self::Pooled(session) => session,
+            Self::Own(session) => session,
+        }
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("server", &self.server)
+            .field("server", &self.manager.target)
+            .field("pooled", &self.is_pooled())
             .field("size", &self.size())
             .field("users", &self.users)
             .finish()
     }
 }
 
-/// Opens the connections of the pool and prepares their statements.
+/// Opens connections, sets them up and prepares their statements.
+#[derive(Clone)]
 pub(crate) struct Manager {
-    connections: PostgresConnectionManager<NoTls>,
-    server: String,
+    target: Target,
     schema: String,
-    operations: Vec<Operation>,
+    settings: String,
+    answer_limit: Option<Duration>,
+    /// Whether all statements are prepared at once, or each when it is first asked for.
+    prepares: bool,
+    types: TypeCache,
+    operations: Arc<[Operation]>,
     inserted: Inserted,
 }
 
 impl Manager {
-    fn new(dataset: &Dataset, operations: &[Operation]) -> Self {
-        Self {
-            connections: PostgresConnectionManager::new(dataset.target().config().clone(), NoTls),
-            server: dataset.target().redacted().into(),
+    fn new(dataset: &Dataset, config: &PoolConfig) -> Result<Self, DbloadError> {
+        config.check()?;
+        Ok(Self {
+            target: dataset.target().clone(),
             schema: dataset.config().schema.clone(),
-            operations: operations.to_vec(),
+            settings: config.session_settings(),
+            answer_limit: config.statement_timeout.map(|limit| limit + SILENCE),
+            prepares: true,
+            types: TypeCache::default(),
+            operations: config.operations.as_slice().into(),
             inserted: Inserted::default(),
-        }
+        })
     }
 
-    fn set_up(&self, mut client: Client) -> Result<Session, DbloadError> {
-        client.batch_execute(SESSION_SETTINGS).map_err(|error| {
-            DbloadError::statement(&self.server, "setting up a connection", &error)
-        })?;
-        let mut statements = Operation::ALL.map(|_| Vec::new());
-        for &operation in &self.operations {
-            let prepared = operation
-                .sql(&self.schema)
-                .iter()
-                .map(|sql| client.prepare(sql))
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| {
-                    DbloadError::statement(
-                        &self.server,
-                        format!("preparing the statement of {operation}"),
-                        &error,
-                    )
-                })?;
-            statements[operation as usize] = prepared;
+    fn make_indexes(&self, dataset: &Dataset) -> Result<(), DbloadError> {
+        if self.operations.contains(&Operation::Search) {
+            operation::create_search_index(dataset)?;
         }
-        Ok(Session {
-            client,
-            statements,
-            server: self.server.clone(),
-            schema: self.schema.clone(),
-            inserted: self.inserted.clone(),
-            stuck: false,
-            bytes: 0,
-        })
+        Ok(())
+    }
+
+    fn checkout_error(&self, limit: Duration, error: &r2d2::Error) -> DbloadError {
+        // The text of the pool's error is its own sentence, a colon, and the last failure to connect.
+        let text = error.to_string();
+        let reason = match text.split_once(": ") {
+            Some((_, reason)) => reason.to_owned(),
+            None => "all were in use".to_owned(),
+        };
+        DbloadError::Checkout {
+            server: self.target.redacted().into(),
+            waited_ms: limit.as_millis(),
+            reason,
+        }
     }
 }
 
@@ -237,116 +402,98 @@ impl ManageConnection for Manager {
     type Error = DbloadError;
 
     fn connect(&self) -> Result<Session, DbloadError> {
-        let client = self
-            .connections
-            .connect()
-            .map_err(|error| DbloadError::connect(&self.server, &error))?;
-        self.set_up(client)
+        let connection = self.target.open(self.types.clone())?;
+        let mut session = Session::new(
+            connection,
+            self.target.redacted(),
+            &self.schema,
+            self.operations.clone(),
+            self.inserted.clone(),
+        );
+        session.set_up(&self.settings, self.answer_limit)?;
+        if self.prepares {
+            session.prepare_all()?;
+        }
+        Ok(session)
     }
 
     fn is_valid(&self, session: &mut Session) -> Result<(), DbloadError> {
-        self.connections
-            .is_valid(&mut session.client)
-            .map_err(|error| DbloadError::statement(&self.server, "testing a connection", &error))
+        session.test()
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
-        session.stuck || self.connections.has_broken(&mut session.client)
+        session.is_spoilt()
     }
 }
 
-/// A connection with the statements of the operations that the pool was opened for.
-pub(crate) struct Session {
-    client: Client,
-    /// In the order of [`Operation::ALL`]; none for the others.
-    statements: [Vec<Statement>; Operation::ALL.len()],
-    server: String,
-    schema: String,
-    inserted: Inserted,
-    /// A transaction could not be ended: nobody must work in it.
-    stuck: bool,
-    bytes: u64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What operations are made of; `execute.rs` has the operations.
-impl Session {
-    /// Sends one of the statements of an operation and waits for all rows.
-    pub(crate) fn query(
-        &mut self,
-        operation: Operation,
-        statement: usize,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, postgres::Error> {
-        let rows = self
-            .client
-            .query(&self.statements[operation as usize][statement], parameters)?;
-        self.bytes += rows
-            .iter()
-            .map(|row| row.raw_size_bytes() as u64)
-            .sum::<u64>();
-        Ok(rows)
+    #[track_caller]
+    fn check_refused(config: PoolConfig, message: &str) {
+        let error = config.check().expect_err("a bad configuration").to_string();
+        assert!(error.contains(message), "{error}");
     }
 
-    /// The bytes of all rows received so far, as the server sent them.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+    #[test]
+    fn bad_configurations_are_refused() {
+        let good = PoolConfig::default();
+        assert!(good.check().is_ok());
+        check_refused(PoolConfig::of_size(0), "pool size: 0 is not in 1 to");
+        check_refused(
+            PoolConfig {
+                min_idle: Some(9),
+                ..good.clone()
+            },
+            "9 is not in 0 to its size, 8",
+        );
+        check_refused(
+            PoolConfig {
+                checkout_timeout: Duration::ZERO,
+                ..good.clone()
+            },
+            "checkout timeout: 0 leaves no time",
+        );
+        check_refused(
+            PoolConfig {
+                lock_timeout: Some(Duration::from_micros(999)),
+                ..good.clone()
+            },
+            "lock timeout",
+        );
+        check_refused(
+            PoolConfig {
+                statement_timeout: Some(Duration::MAX),
+                ..good.clone()
+            },
+            "statement timeout",
+        );
+        check_refused(
+            PoolConfig {
+                max_lifetime: Some(Duration::ZERO),
+                ..good
+            },
+            "lifetime of a connection",
+        );
     }
 
-    /// Sends one of the statements of an operation and waits for the number of rows that it affected.
-    pub(crate) fn execute(
-        &mut self,
-        operation: Operation,
-        statement: usize,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<u64, postgres::Error> {
-        self.client
-            .execute(&self.statements[operation as usize][statement], parameters)
-    }
-
-    /// Sends a statement that is not prepared.
-    pub(crate) fn execute_once(
-        &mut self,
-        sql: &str,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<u64, postgres::Error> {
-        self.client.execute(sql, parameters)
-    }
-
-    /// All that `work` does, or nothing of it.
-    pub(crate) fn transaction<T>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, postgres::Error>,
-    ) -> Result<T, postgres::Error> {
-        self.client.batch_execute("BEGIN")?;
-        match work(self) {
-            Ok(value) => {
-                self.client.batch_execute("COMMIT")?;
-                Ok(value)
-            }
-            Err(error) => {
-                self.stuck = self.client.batch_execute("ROLLBACK").is_err();
-                Err(error)
-            }
+    #[test]
+    fn limits_reach_the_server_in_milliseconds() {
+        let config = PoolConfig {
+            lock_timeout: Some(Duration::from_millis(250)),
+            ..PoolConfig::default()
+        };
+        let settings = config.session_settings();
+        assert!(
+            settings.contains("statement_timeout = 60000; SET lock_timeout = 250"),
+            "{settings}"
+        );
+        let settings = PoolConfig {
+            statement_timeout: None,
+            ..config
         }
-    }
-
-    /// Whether the pool was opened for this operation.
-    pub(crate) fn is_prepared(&self, operation: Operation) -> bool {
-        !self.statements[operation as usize].is_empty()
-    }
-
-    /// The users that were inserted through the pool.
-    pub(crate) fn inserted(&self) -> &Inserted {
-        &self.inserted
-    }
-
-    /// The server, without password.
-    pub(crate) fn server(&self) -> &str {
-        &self.server
-    }
-
-    /// The schema of the dataset.
-    pub(crate) fn schema(&self) -> &str {
-        &self.schema
+        .session_settings();
+        assert!(settings.contains("statement_timeout = 0;"), "{settings}");
     }
 }

@@ -8,7 +8,8 @@ use benches::dbload::DbloadArgs;
 use benches::size;
 use clap::{Args, ValueEnum};
 use dbload::{
-    Arrivals, DatasetConfig, Length, LoadModel, LoadPlan, Mix, Operation, Ramp, ThinkTime,
+    Arrivals, DatasetConfig, Length, LoadModel, LoadPlan, Mix, Operation, PoolConfig, Ramp,
+    ThinkTime,
 };
 
 use crate::failure::Failure;
@@ -70,9 +71,18 @@ pub struct LoadRunArgs {
     /// Connections of the pool [default: one for each client]; with several sizes a run for each, and the knee
     #[arg(long, value_name = "N,…", requires = "mix", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
     pool: Vec<u32>,
+    /// No pool: every operation opens a connection of its own and closes it again
+    #[arg(long, requires = "mix", conflicts_with = "pool")]
+    no_pool: bool,
     /// How long an operation waits for a connection of the pool
     #[arg(long, value_name = "TIME", requires = "mix", default_value = "10s", value_parser = humantime::parse_duration)]
-    pub pool_timeout: Duration,
+    pool_timeout: Duration,
+    /// When the server gives up on a statement [default: 60s]
+    #[arg(long, value_name = "TIME", requires = "mix", value_parser = humantime::parse_duration)]
+    statement_timeout: Option<Duration>,
+    /// How long a statement waits for a lock [default: as long as the statement may take]
+    #[arg(long, value_name = "TIME", requires = "mix", value_parser = humantime::parse_duration)]
+    lock_timeout: Option<Duration>,
     /// End early when operations fail and the server has not answered for this long
     #[arg(long, value_name = "TIME", requires = "mix", default_value = "30s", value_parser = humantime::parse_duration)]
     give_up_after: Duration,
@@ -158,12 +168,27 @@ impl LoadRunArgs {
         Ok(plan)
     }
 
-    /// The sizes of the pool, a run for each.
-    pub fn pools(&self, shared: &DbloadArgs) -> Vec<u32> {
+    /// The sizes of the pool, a run for each; `None` stands for no pool.
+    pub fn pools(&self, shared: &DbloadArgs) -> Vec<Option<u32>> {
         match self.pool.as_slice() {
-            [] => vec![self.clients(shared)],
-            sizes => sizes.to_vec(),
+            [] if self.no_pool => vec![None],
+            [] => vec![Some(self.clients(shared))],
+            sizes => sizes.iter().copied().map(Some).collect(),
         }
+    }
+
+    /// The settings of every pool but its size.
+    pub fn pool_config(&self, plan: &LoadPlan) -> PoolConfig {
+        let mut config = PoolConfig {
+            checkout_timeout: self.pool_timeout,
+            lock_timeout: self.lock_timeout,
+            operations: plan.mix.operations().collect(),
+            ..PoolConfig::default()
+        };
+        if self.statement_timeout.is_some() {
+            config.statement_timeout = self.statement_timeout;
+        }
+        config
     }
 
     pub fn dataset(&self, shared: &DbloadArgs) -> DatasetConfig {

@@ -54,7 +54,7 @@ impl Files {
 
     pub fn write(
         &mut self,
-        pool: u32,
+        pool: &str,
         second: &Second,
         latency: &LatencyRecorder,
     ) -> Result<(), Failure> {
@@ -73,7 +73,7 @@ impl Files {
     }
 }
 
-fn row(pool: u32, second: &Second) -> String {
+fn row(pool: &str, second: &Second) -> String {
     let figure = |of: fn(&dbload::LatencySummary) -> u64| {
         second
             .latency
@@ -116,13 +116,13 @@ mod tests {
             latency: None,
             lag_max_ns: None,
         };
-        assert_eq!(row(4, &second), "4,3,3.000050,1.000000,10,8,1,2,,,,,\n");
+        assert_eq!(row("4", &second), "4,3,3.000050,1.000000,10,8,1,2,,,,,\n");
         let mut latency = LatencyRecorder::new();
         latency.record_ns(500);
         second.latency = latency.summary();
         second.lag_max_ns = Some(60);
         let expected = "4,3,3.000050,1.000000,10,8,1,2,500,500,500,500,60\n";
-        assert_eq!(row(4, &second), expected);
+        assert_eq!(row("4", &second), expected);
         assert_eq!(CSV_HEADER.split(',').count(), expected.split(',').count());
     }
 }

@@ -31,7 +31,7 @@ pub fn object(setting: &Setting, runs: &[Run]) -> Value {
         },
         "plan": plan(setting),
         "runs": runs.iter().map(run).collect::<Vec<_>>(),
-        "knee": knee(&sweep_points(runs)),
+        "knee": knee(&sweep_points(runs)).filter(|&size| size > 0),
     })
 }
 

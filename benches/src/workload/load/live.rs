@@ -13,17 +13,17 @@ pub struct Live {
 }
 
 impl Live {
-    pub fn new(plan: &LoadPlan, pool: u32, quiet: bool) -> Self {
+    pub fn new(plan: &LoadPlan, pool: String, quiet: bool) -> Self {
         let target = if quiet {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr()
         };
         let bar = ProgressBar::with_draw_target(None, target);
-        let style = ProgressStyle::with_template("{spinner} pool {prefix}  {msg}")
+        let style = ProgressStyle::with_template("{spinner} pool: {prefix}  {msg}")
             .expect("the template is well-formed");
         bar.set_style(style);
-        bar.set_prefix(pool.to_string());
+        bar.set_prefix(pool);
         Self {
             bar,
             plan: plan.clone(),

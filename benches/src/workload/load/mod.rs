@@ -32,9 +32,9 @@ struct Setting {
     plan: LoadPlan,
 }
 
-/// A run with one size of the pool.
+/// A run with one size of the pool, or none.
 struct Run {
-    pool: u32,
+    pool: Option<u32>,
     report: LoadReport,
 }
 
@@ -75,16 +75,24 @@ fn run_with(
     setting: &Setting,
     args: &LoadRunArgs,
     dataset: &Dataset,
-    size: u32,
+    size: Option<u32>,
     files: &mut Files,
     stop: &AtomicBool,
 ) -> Result<LoadReport, Failure> {
-    let pool = Pool::connect_with(dataset, size, args.pool_timeout).map_err(failure)?;
-    let mut live = Live::new(&setting.plan, size, args.quiet);
+    let mut config = args.pool_config(&setting.plan);
+    let pool = match size {
+        Some(size) => {
+            config.size = size;
+            Pool::connect_with(dataset, &config)
+        }
+        None => Pool::unpooled(dataset, &config),
+    };
+    let pool = pool.map_err(failure)?;
+    let mut live = Live::new(&setting.plan, pool_words(size), args.quiet);
     let mut unwritten = None;
     let report = setting.plan.run_observed(&pool, |progress| {
         if let Some((second, latency)) = progress.second {
-            if let Err(error) = files.write(size, second, latency) {
+            if let Err(error) = files.write(&pool_words(size), second, latency) {
                 unwritten = Some(error);
                 return ControlFlow::Break(());
             }
@@ -137,16 +145,22 @@ fn verdict(runs: &[Run]) -> Result<(), Failure> {
         if report.total.completed() == 0 && report.total.failed() > 0 {
             let failed = report.total.failed();
             return Err(Failure::failed(format!(
-                "with a pool of {pool}, all {failed} operations failed, the last with: {last}"
+                "all {failed} operations failed (pool: {}), the last with: {last}",
+                pool_words(*pool)
             )));
         }
     }
     Ok(())
 }
 
+fn pool_words(size: Option<u32>) -> String {
+    size.map_or_else(|| "none".to_owned(), |size| size.to_string())
+}
+
 fn sweep_points(runs: &[Run]) -> Vec<SweepPoint> {
     let point = |run: &Run| SweepPoint {
-        size: run.pool,
+        // Without a pool there is nothing to sweep, and this the only run.
+        size: run.pool.unwrap_or(0),
         throughput: run.report.throughput_per_second(),
         p95_ns: run
             .report

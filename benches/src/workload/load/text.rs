@@ -10,7 +10,7 @@ use dbload::{
     ThinkTime, knee,
 };
 
-use super::{Run, Setting, sweep_points};
+use super::{Run, Setting, pool_words, sweep_points};
 use crate::identity::in_short;
 
 pub fn text(setting: &Setting, runs: &[Run]) -> String {
@@ -66,7 +66,8 @@ impl Text {
     fn run(&mut self, run: &Run) {
         let report = &run.report;
         let seconds = report.measured_ns as f64 / 1e9;
-        writeln!(self.0, "\npool of {}, {seconds:.3} s measured", run.pool)
+        let pool = pool_words(run.pool);
+        writeln!(self.0, "\npool: {pool}, {seconds:.3} s measured")
             .expect("writing to a string does not fail");
         match report.ended {
             Ended::AsPlanned => (),
@@ -205,7 +206,7 @@ impl Text {
         for run in runs {
             let report = &run.report;
             let mut row = vec![
-                run.pool.to_string(),
+                pool_words(run.pool),
                 format!("{:.1}", report.throughput_per_second()),
             ];
             row.extend(match report.total.latency.summary() {
@@ -216,14 +217,7 @@ impl Text {
             let wait = report.pool_wait.summary();
             row.push(wait.map_or(String::new(), |wait| milliseconds(wait.p95_ns as f64)));
             row.push(report.total.failed().to_string());
-            row.push(
-                if knee == Some(run.pool) {
-                    "← knee"
-                } else {
-                    ""
-                }
-                .to_owned(),
-            );
+            row.push(if knee == run.pool { "← knee" } else { "" }.to_owned());
             table.add_row(row);
         }
         self.table(&table);

@@ -4,8 +4,7 @@ mod checksum;
 mod expected;
 mod rows;
 
-use postgres::{Error, Row};
-
+use crate::connection::{ConnectionError, Rows};
 use crate::operation::Operation;
 use crate::user::User;
 use checksum::Checksum;
@@ -24,9 +23,10 @@ pub struct Answer {
 
 impl Answer {
     /// Decodes every field of every row into owned values, as an application would.
-    pub(crate) fn decode(operation: Operation, rows: &[Row]) -> Result<Self, Error> {
+    pub(crate) fn decode(operation: Operation, rows: &Rows<'_>) -> Result<Self, ConnectionError> {
         let mut checksum = Checksum::new();
-        for row in rows {
+        for row in rows.iter() {
+            let row = &row;
             match operation {
                 Operation::CountExtremes => Group::decode(row)?.add_to(&mut checksum),
                 Operation::AgeGender => AgeGroup::decode(row)?.add_to(&mut checksum),
@@ -44,7 +44,7 @@ impl Answer {
                 | Operation::DeleteUser => User::decode(row, 0)?.add_to(&mut checksum),
             }
         }
-        Ok(checksum.answer(rows.len() as u64))
+        Ok(checksum.answer(rows.len()))
     }
 
     /// The answer to a write that affected this many rows.

@@ -1,13 +1,12 @@
 //! The rows of answers: how they are decoded, and what of them is in the checksum, which is all.
 
-use postgres::{Error, Row};
-
 use super::checksum::Checksum;
+use crate::connection::{ConnectionError, Row};
 use crate::user::{Gender, User};
 
 impl User {
     /// The user whose seven columns begin at `first`.
-    pub(super) fn decode(row: &Row, first: usize) -> Result<Self, Error> {
+    pub(super) fn decode(row: &Row<'_>, first: usize) -> Result<Self, ConnectionError> {
         Ok(Self {
             id: row.try_get(first)?,
             uid: row.try_get(first + 1)?,
@@ -42,7 +41,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn decode(row: &Row) -> Result<Self, Error> {
+    pub(super) fn decode(row: &Row<'_>) -> Result<Self, ConnectionError> {
         Ok(Self {
             gender: row.try_get(0)?,
             users: row.try_get(1)?,
@@ -78,7 +77,7 @@ pub(super) struct AgeGroup {
 }
 
 impl AgeGroup {
-    pub(super) fn decode(row: &Row) -> Result<Self, Error> {
+    pub(super) fn decode(row: &Row<'_>) -> Result<Self, ConnectionError> {
         Ok(Self {
             age: row.try_get(0)?,
             gender: row.try_get(1)?,
@@ -111,7 +110,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn decode(row: &Row) -> Result<Self, Error> {
+    pub(super) fn decode(row: &Row<'_>) -> Result<Self, ConnectionError> {
         Ok(Self {
             gender: row.try_get(0)?,
             place: row.try_get(1)?,
@@ -136,7 +135,7 @@ pub(super) struct Neighbour {
 }
 
 impl Neighbour {
-    pub(super) fn decode(row: &Row) -> Result<Self, Error> {
+    pub(super) fn decode(row: &Row<'_>) -> Result<Self, ConnectionError> {
         Ok(Self {
             anchor: row.try_get(0)?,
             user: User::decode(row, 1)?,

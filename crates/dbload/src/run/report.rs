@@ -111,7 +111,7 @@ pub struct OperationStats {
     pub errors: BTreeMap<String, u64>,
     /// The rows of all answers.
     pub rows: u64,
-    /// The bytes of the rows of all answers, as the server sent them.
+    /// The bytes of all answers, as the server sent them.
     pub bytes: u64,
     /// The sum (modulo 2⁶⁴) of the checksums of all answers, which does not depend on their order.
     pub checksum: u64,

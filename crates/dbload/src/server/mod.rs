@@ -9,6 +9,7 @@ mod temporary;
 use std::fmt;
 
 use crate::DbloadError;
+use crate::connection::TypeCache;
 use crate::target::Target;
 
 pub use temporary::TemporaryServer;
@@ -105,14 +106,8 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Connects and asks.
+/// Connects, which tells.
 fn version(target: &Target) -> Result<String, DbloadError> {
-    let mut client = target.connect()?;
-    let failed = |error: postgres::Error| {
-        DbloadError::statement(target.redacted(), "asking for the version", &error)
-    };
-    client
-        .query_one("SHOW server_version", &[])
-        .and_then(|row| row.try_get(0))
-        .map_err(failed)
+    let connection = target.open(TypeCache::default())?;
+    Ok(connection.server_version().to_owned())
 }

@@ -11,7 +11,7 @@ use dbload::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{config, connect, own_server, password, server};
+use super::{config, connect, own_server, password, patient, server};
 
 /// The error must come within `limit`, mention all of `parts`, and never the secret.
 #[track_caller]
@@ -206,7 +206,7 @@ fn postmaster(server: &dbload::TemporaryServer) -> Pid {
 fn a_server_that_dies_halfway_is_an_error_for_all_clients() {
     let server = own_server();
     let dataset = Dataset::open_or_load(server.url(), &config("dying", 1_000)).expect("a load");
-    let pool = Pool::connect_with(&dataset, 2, Duration::from_secs(2)).expect("a pool");
+    let pool = Pool::connect_with(&dataset, &patient(2, Duration::from_secs(2))).expect("a pool");
     let plan = ClosedLoop {
         operations: vec![Operation::CountExtremes, Operation::UserByName],
         clients: 4,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dbload::{ClosedLoop, Dataset, DbloadError, LoopReport, Mix, Operation, Pool, closed_loop};
 
-use super::{config, connect, open, server};
+use super::{config, connect, open, patient, server};
 
 fn plan(operations: &[Operation], clients: u32, operations_per_client: u32) -> ClosedLoop {
     ClosedLoop {
@@ -141,7 +141,7 @@ fn a_pool_needs_connections_and_time() {
         (0, 1, "invalid pool size"),
         (1, 0, "invalid checkout timeout"),
     ] {
-        let error = Pool::connect_with(&dataset, size, Duration::from_secs(seconds))
+        let error = Pool::connect_with(&dataset, &patient(size, Duration::from_secs(seconds)))
             .expect_err("a bad pool");
         assert!(error.to_string().contains(message), "{error}");
     }
@@ -165,19 +165,19 @@ fn a_pool_needs_connections_and_time() {
         dataset.config(),
     )
     .expect("a role that may read may open");
-    let limit = Duration::from_secs(1);
+    let limit = Duration::from_secs(5);
     assert_eq!(
-        Pool::connect_with(&dataset, 2, limit)
+        Pool::connect_with(&dataset, &patient(2, limit))
             .expect("room for two")
             .size(),
         2
     );
-    let error = Pool::connect_with(&dataset, 3, limit).expect_err("too large a pool");
+    let error = Pool::connect_with(&dataset, &patient(3, limit)).expect_err("too large a pool");
     assert!(
         matches!(
             error,
             DbloadError::Checkout {
-                waited_ms: 1_000,
+                waited_ms: 5_000,
                 ..
             }
         ),

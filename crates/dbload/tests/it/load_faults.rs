@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dbload::{
-    Arrivals, Dataset, Ended, Length, LoadPlan, LoadReport, Mix, Operation, Pool, TemporaryServer,
+    Arrivals, Dataset, Ended, Length, LoadPlan, LoadReport, Mix, Operation, Pool, PoolConfig,
+    TemporaryServer,
 };
 use postgres::NoTls;
 use rustix::process::{Pid, Signal, kill_process};
@@ -66,7 +67,11 @@ impl Drop for Restarted {
 
 #[track_caller]
 fn pool(dataset: &Dataset, size: u32, checkout_timeout: Duration) -> Pool {
-    Pool::connect_with(dataset, size, checkout_timeout).expect("a pool")
+    let config = PoolConfig {
+        checkout_timeout,
+        ..PoolConfig::of_size(size)
+    };
+    Pool::connect_with(dataset, &config).expect("a pool")
 }
 
 /// The rows of the three tables, which must be one each for every user, with no user twice.

@@ -14,8 +14,9 @@ mod operations;
 mod writes;
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use dbload::{Dataset, DatasetConfig, DbloadError, TemporaryServer};
+use dbload::{Dataset, DatasetConfig, DbloadError, PoolConfig, TemporaryServer};
 use postgres::NoTls;
 
 /// The server that most tests share; it ends with the process.
@@ -38,6 +39,14 @@ fn config(schema: &str, users: u32) -> DatasetConfig {
         users,
         seed: 42,
         schema: schema.into(),
+    }
+}
+
+/// A pool that waits so long for a free connection.
+fn patient(size: u32, checkout_timeout: Duration) -> PoolConfig {
+    PoolConfig {
+        checkout_timeout,
+        ..PoolConfig::of_size(size)
     }
 }
 

@@ -1,0 +1,225 @@
+//! Whole messages over a socket, in two buffers that are used again and again.
+
+use std::io::Write;
+use std::ops::Range;
+
+use bytes::BytesMut;
+
+use super::error::{ConnectionError, ServerError, is_timeout};
+use super::stream::{self, Stream};
+
+/// The first size of the buffer for answers: that of a socket's usual portion.
+const FIRST_BYTES: usize = 16 << 10;
+
+/// A buffer that has grown beyond this for one answer is given back before the next.
+const KEPT_BYTES: usize = 4 << 20;
+
+/// The longest message: the server's own limit for a field is 1 GiB.
+const LONGEST_MESSAGE: usize = 1 << 30;
+
+/// Tag and length.
+pub(super) const HEADER: usize = 5;
+
+/// A message inside the buffer of the answer.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub(super) tag: u8,
+    /// All of it, with the header.
+    pub(super) whole: Range<usize>,
+}
+
+pub(super) struct Wire {
+    pub(super) stream: Stream,
+    /// What goes out with the next [`send`](Self::send).
+    pub(super) out: BytesMut,
+    /// The answer under way from its start, then room for more.
+    bytes: Vec<u8>,
+    /// Up to where there is something in `bytes`.
+    filled: usize,
+    /// Up to where it has been dealt with.
+    consumed: usize,
+}
+
+impl Wire {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            out: BytesMut::with_capacity(1 << 10),
+            bytes: vec![0; FIRST_BYTES],
+            filled: 0,
+            consumed: 0,
+        }
+    }
+
+    /// Sends what was put into `out`, in one write, and makes room for the answer.
+    pub(super) fn send(&mut self) -> Result<(), ConnectionError> {
+        self.forget_consumed();
+        let outcome = self
+            .stream
+            .write_all(&self.out)
+            .and_then(|()| self.stream.flush());
+        self.out.clear();
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(error) if is_timeout(&error) => Err(error.into()),
+            Err(error) => Err(self.last_words().unwrap_or(ConnectionError::Io(error))),
+        }
+    }
+
+    /// What the server said before it closed a connection that can no longer be written to.
+    fn last_words(&mut self) -> Option<ConnectionError> {
+        let mut at = 0;
+        loop {
+            let frame = self.frame(at).ok()?;
+            at = frame.whole.end;
+            if frame.tag == b'E' {
+                return ServerError::parse(self.message(&frame))
+                    .ok()
+                    .map(Into::into);
+            }
+        }
+    }
+
+    /// The message that begins at `at`, which is 0 or the end of another, read as far as necessary.
+    pub(super) fn frame(&mut self, at: usize) -> Result<Frame, ConnectionError> {
+        loop {
+            if let Some(frame) = frame_in(&self.bytes[..self.filled], at)? {
+                return Ok(frame);
+            }
+            self.fill()?;
+        }
+    }
+
+    /// The bytes of a message, with its header.
+    pub(super) fn message(&self, frame: &Frame) -> &[u8] {
+        &self.bytes[frame.whole.clone()]
+    }
+
+    /// The answer up to `end`.
+    pub(super) fn answer(&self, end: usize) -> &[u8] {
+        &self.bytes[..end]
+    }
+
+    /// Everything up to `end` may be overwritten when the next request is sent.
+    pub(super) fn consume(&mut self, end: usize) {
+        self.consumed = end;
+    }
+
+    /// Whether nothing is left that came without being asked for.
+    pub(super) fn is_drained(&self) -> bool {
+        self.consumed == self.filled
+    }
+
+    fn fill(&mut self) -> Result<(), ConnectionError> {
+        if self.filled == self.bytes.len() {
+            self.bytes.resize(2 * self.bytes.len(), 0);
+        }
+        match stream::read(&mut self.stream, &mut self.bytes[self.filled..])? {
+            0 => Err(ConnectionError::closed()),
+            count => {
+                self.filled += count;
+                Ok(())
+            }
+        }
+    }
+
+    fn forget_consumed(&mut self) {
+        self.bytes.copy_within(self.consumed..self.filled, 0);
+        self.filled -= self.consumed;
+        self.consumed = 0;
+        if self.bytes.len() > KEPT_BYTES && self.filled < FIRST_BYTES {
+            self.bytes.truncate(FIRST_BYTES);
+            self.bytes.shrink_to_fit();
+        }
+    }
+}
+
+/// The whole message that begins at `at`; `None` while part of it is missing.
+pub(super) fn frame_in(bytes: &[u8], at: usize) -> Result<Option<Frame>, ConnectionError> {
+    let Some(header) = bytes.get(at..at + HEADER) else {
+        return Ok(None);
+    };
+    let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]) as usize;
+    if !(4..=LONGEST_MESSAGE).contains(&length) {
+        return Err(ConnectionError::protocol(format!(
+            "a message of {length} bytes"
+        )));
+    }
+    let whole = at..at + 1 + length;
+    Ok((whole.end <= bytes.len()).then_some(Frame {
+        tag: header[0],
+        whole,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn messages_are_whole_however_they_arrive() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+        let mut wire = Wire::new(Stream::Unix(ours));
+        let long = vec![7; 3 * FIRST_BYTES];
+        let sent = [message(b'D', &long), message(b'Z', b"I")].concat();
+        let writer = thread::spawn(move || {
+            for part in sent.chunks(10_001) {
+                theirs.write_all(part).expect("the other end is open");
+            }
+        });
+        let first = wire.frame(0).expect("a whole message");
+        assert_eq!((first.tag, &wire.message(&first)[HEADER..]), (b'D', &*long));
+        let second = wire.frame(first.whole.end).expect("a whole message");
+        assert_eq!(
+            (second.tag, &wire.message(&second)[HEADER..]),
+            (b'Z', &b"I"[..])
+        );
+        writer.join().expect("no panic");
+        let end = wire
+            .frame(second.whole.end)
+            .expect_err("the other end is closed");
+        assert_eq!(end.to_string(), "connection closed");
+    }
+
+    #[test]
+    fn what_came_early_is_kept_for_the_next_answer() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+        let mut wire = Wire::new(Stream::Unix(ours));
+        theirs
+            .write_all(&[message(b'Z', b"I"), message(b'N', b"notice")].concat())
+            .expect("the other end is open");
+        let first = wire.frame(0).expect("a whole message");
+        wire.consume(first.whole.end);
+        assert!(!wire.is_drained());
+        wire.send().expect("the other end is open");
+        assert_eq!(wire.frame(0).expect("a whole message").tag, b'N');
+    }
+
+    #[track_caller]
+    fn check_length_refused(length: u32) {
+        let bytes = [b"D".as_slice(), &length.to_be_bytes(), b"rest"].concat();
+        let error = frame_in(&bytes, 0).expect_err("an impossible length");
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("a message of {length} bytes")),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn impossible_lengths_are_refused_before_anything_is_allocated() {
+        check_length_refused(0);
+        check_length_refused(3);
+        check_length_refused(u32::MAX);
+        assert!(frame_in(b"D\0\0\0", 0).expect("no length yet").is_none());
+    }
+
+    fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).expect("a short message");
+        [&[tag], length.to_be_bytes().as_slice(), body].concat()
+    }
+}
