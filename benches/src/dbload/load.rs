@@ -61,7 +61,12 @@ impl LoadArgs {
         }
     }
 
-    pub(super) fn check(&self, is_load: bool) -> Result<(), WorkloadError> {
+    /// Whether the arguments go together, for an iteration that loads or one that asks.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkloadError::Input`] when they do not.
+    pub fn check(&self, is_load: bool) -> Result<(), WorkloadError> {
         if is_load && self.recreate {
             return Err(WorkloadError::Input(
                 "--operation load always loads anew; leave --recreate out".to_owned(),

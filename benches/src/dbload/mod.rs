@@ -22,10 +22,11 @@ pub struct DbloadArgs {
     /// Users in the database; with load, the users that one iteration loads
     #[arg(long, default_value = "100000", value_parser = parse_count)]
     pub users: u32,
-    /// Clients that ask at the same time, each with a connection of the pool
-    #[arg(long, default_value_t = 1, value_parser = parse_count)]
-    pub clients: u32,
-    /// Operations of each client in one iteration [default: 200; with load or --paced: 1]
+    /// Clients that ask at the same time [default: 1; with --rate: 16, the most that ask at the same time]
+    #[arg(long, value_parser = parse_count)]
+    pub clients: Option<u32>,
+    /// Operations of each client in one iteration [default: 200; with load or --paced: 1]; with --mix: of all
+    /// clients together, instead of a --duration
     #[arg(long, value_parser = parse_count)]
     pub operations: Option<u32>,
     /// Seed of the users and of what is asked
@@ -47,8 +48,8 @@ impl DbloadArgs {
         if self.operation != DbloadOperation::Load && self.users != 100_000 {
             id.push_str(&format!("-{users}"));
         }
-        if self.clients > 1 {
-            id.push_str(&format!("-c{}", self.clients));
+        if self.case_clients() > 1 {
+            id.push_str(&format!("-c{}", self.case_clients()));
         }
         if self.seed != 42 {
             id.push_str(&format!("-seed{}", self.seed));
@@ -93,8 +94,12 @@ impl DbloadArgs {
         }
     }
 
+    fn case_clients(&self) -> u32 {
+        self.clients.unwrap_or(1)
+    }
+
     fn check(&self) -> Result<(), WorkloadError> {
-        if self.operation == DbloadOperation::Load && self.clients > 1 {
+        if self.operation == DbloadOperation::Load && self.case_clients() > 1 {
             return Err(WorkloadError::Input(
                 "--operation load is the work of one client; leave --clients out".to_owned(),
             ));

@@ -45,7 +45,7 @@ impl Queries {
             schema: format!("dbload_{}_{}", args.users, args.seed),
         };
         let dataset = args.load.open(url, &config)?;
-        let pool = Pool::connect_for(&dataset, args.clients, operations)?;
+        let pool = Pool::connect_for(&dataset, args.case_clients(), operations)?;
         // Each operation starts the sequence anew: what it asks does not depend on the others.
         let client = Client::new(&pool, u64::from(args.seed));
         let phases = operations
@@ -59,7 +59,7 @@ impl Queries {
                 .map(|operation| operation.as_str())
                 .collect(),
             phases,
-            clients: args.clients,
+            clients: args.case_clients(),
             operations: args.operations.unwrap_or(1),
             users: args.users,
             seed: args.seed,

@@ -9,6 +9,7 @@ use benches::kmeans::KmeansArgs;
 use benches::libc::LibcArgs;
 use clap::{Args, Parser, Subcommand};
 
+use crate::load::LoadRunArgs;
 use crate::watch::WatchArgs;
 
 /// The operations of each client in one iteration, where the command line does not say: all four queries then take half a minute.
@@ -34,7 +35,11 @@ pub enum Command {
     /// A random forest: training and prediction
     Forest(With<ForestArgs>),
     /// Queries and loads of a PostgreSQL database: DATABASE_URL, else a temporary server
-    Dbload(With<DbloadArgs>),
+    #[command(
+        after_help = "Without --mix, one case as any other workload. With --mix, a load run: its clients, rates and \
+                            lengths are described in docs/load.md."
+    )]
+    Dbload(DbloadCommand),
     /// Allocating, copying and elementary functions of the C library
     Libc(With<LibcArgs>),
     /// Say which C library, linkage and allocator this program runs with
@@ -63,6 +68,15 @@ pub struct With<A: Args> {
     workload: A,
     #[command(flatten)]
     options: RunOptions,
+}
+
+/// A case of the database, or a load run.
+#[derive(Args)]
+pub struct DbloadCommand {
+    #[command(flatten)]
+    case: With<DbloadArgs>,
+    #[command(flatten)]
+    load: LoadRunArgs,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -95,10 +109,19 @@ pub struct RunOptions {
 /// What the command line asks for.
 pub enum Task {
     Run(WorkloadArgs, RunOptions),
-    Identity { json: bool },
+    Load {
+        shared: DbloadArgs,
+        load: LoadRunArgs,
+        json: bool,
+    },
+    Identity {
+        json: bool,
+    },
     Watch(WatchArgs),
     ServePostgres,
-    Cases { config: PathBuf },
+    Cases {
+        config: PathBuf,
+    },
 }
 
 impl From<Command> for Task {
@@ -106,7 +129,14 @@ impl From<Command> for Task {
         match command {
             Command::Kmeans(with) => Task::Run(WorkloadArgs::Kmeans(with.workload), with.options),
             Command::Forest(with) => Task::Run(WorkloadArgs::Forest(with.workload), with.options),
-            Command::Dbload(with) => Task::Run(WorkloadArgs::Dbload(with.workload), with.options),
+            Command::Dbload(DbloadCommand { case, load }) if load.mix.is_some() => Task::Load {
+                shared: case.workload,
+                load,
+                json: case.options.json,
+            },
+            Command::Dbload(DbloadCommand { case, .. }) => {
+                Task::Run(WorkloadArgs::Dbload(case.workload), case.options)
+            }
             Command::Libc(with) => Task::Run(WorkloadArgs::Libc(with.workload), with.options),
             Command::Identity { json } => Task::Identity { json },
             Command::Watch(args) => Task::Watch(args),

@@ -57,9 +57,9 @@ impl From<WorkloadError> for Failure {
         match error {
             WorkloadError::Input(_)
             | WorkloadError::Data(_)
-            | WorkloadError::Database(DbloadError::Parameter { .. } | DbloadError::Url { .. }) => {
-                Failure::usage(error.to_string())
-            }
+            | WorkloadError::Database(
+                DbloadError::Parameter { .. } | DbloadError::Mix { .. } | DbloadError::Url { .. },
+            ) => Failure::usage(error.to_string()),
             _ => Failure::failed(error.to_string()),
         }
     }

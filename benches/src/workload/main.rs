@@ -3,6 +3,7 @@
 mod cli;
 mod failure;
 mod identity;
+mod load;
 mod log;
 mod one_shot;
 mod progress;
@@ -49,6 +50,7 @@ fn execute(task: Task) -> Result<(), Failure> {
                 (cases, None) => sweep::run(cases, &options),
             }
         }
+        Task::Load { shared, load, json } => load::run(&shared, &load, json),
         Task::Identity { json } => identity::print(json),
         Task::ServePostgres => serve_postgres::serve(),
         Task::Watch(args) => watch::run(&args),

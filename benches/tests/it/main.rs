@@ -2,6 +2,7 @@
 
 mod cases;
 mod database;
+mod load;
 mod npy;
 mod one_shot;
 mod paced;

@@ -140,6 +140,19 @@ impl DbloadError {
         }
     }
 
+    /// What to count this failure under: the server's SQLSTATE, or where it sent none
+    /// `connection_lost` (the connection broke), `connect` (none could be opened), `pool_timeout`
+    /// (none became free in time), `decoding` (an answer that does not fit), `other`.
+    pub fn class(&self) -> &str {
+        self.sqlstate().unwrap_or(match self {
+            Self::ConnectionLost { .. } => "connection_lost",
+            Self::Connect { .. } => "connect",
+            Self::Checkout { .. } => "pool_timeout",
+            Self::Query { .. } => "decoding",
+            _ => "other",
+        })
+    }
+
     pub(crate) fn parameter(parameter: &'static str, reason: impl Into<String>) -> Self {
         Self::Parameter {
             parameter,

@@ -50,6 +50,11 @@ impl LatencyRecorder {
             .expect("all recorders have the same bounds");
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.histogram.reset();
+    }
+
     /// How many latencies were recorded.
     pub fn count(&self) -> u64 {
         self.histogram.len()
@@ -59,6 +64,11 @@ impl LatencyRecorder {
     /// recorded. Outside 0 to 1 the nearest of both is meant.
     pub fn quantile_ns(&self, quantile: f64) -> Option<u64> {
         (self.count() > 0).then(|| self.histogram.value_at_quantile(quantile.clamp(0.0, 1.0)))
+    }
+
+    /// How many latencies are this long or longer, to the three digits that are kept.
+    pub fn count_from_ns(&self, latency_ns: u64) -> u64 {
+        self.histogram.count_between(latency_ns, u64::MAX)
     }
 
     /// The figures usually reported; `None` when nothing was recorded.
@@ -75,6 +85,12 @@ impl LatencyRecorder {
             p999_ns: quantile(0.999),
             max_ns: self.histogram.max(),
         })
+    }
+}
+
+impl LatencyRecorder {
+    pub(crate) fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
     }
 }
 
@@ -154,6 +170,11 @@ mod tests {
             25_000_000,
         );
         assert_eq!(recorder.quantile_ns(7.0), Some(latency.max_ns));
+        // What is rounded to the limit counts as well.
+        let longer = recorder.count_from_ns(75_000_000);
+        assert!((25_000..25_100).contains(&longer), "{longer}");
+        assert_eq!(recorder.count_from_ns(0), 100_000);
+        assert_eq!(recorder.count_from_ns(200_000_000), 0);
     }
 
     #[test]
@@ -198,6 +219,10 @@ mod tests {
             both.record_ns(ns);
         }
         one.merge(&two);
+        assert_eq!(one.summary(), both.summary());
+        one.clear();
+        assert_eq!((one.count(), one.summary()), (0, None));
+        one.merge(&both);
         assert_eq!(one.summary(), both.summary());
     }
 }

@@ -10,6 +10,9 @@
 //!   executes operations with parameters drawn from a seed; [`Request::expected_answer`] says what
 //!   must come back.
 //! - [`closed_loop`] drives many clients and reports throughput and latency ([`LatencyRecorder`]).
+//! - [`LoadPlan`] is a load run: a [`Mix`] of operations, asked by a fixed number of clients or
+//!   arriving at a rate, with latencies that count from the scheduled arrival; [`LoadReport`] has
+//!   every figure of it, [`knee`] reads a sweep of pool sizes, [`HdrLog`] writes histograms for others.
 //!
 //! All that can go wrong is a [`DbloadError`], which never holds a password.
 //!
@@ -46,6 +49,7 @@ mod nickname;
 mod operation;
 mod pool;
 mod random;
+mod run;
 mod schema;
 mod server;
 mod session;
@@ -63,5 +67,9 @@ pub use load::{LoadMethod, LoadProgress, Loader};
 pub use mix::Mix;
 pub use operation::{ANCHORS, MAX_RANGE, NEIGHBOURS, Operation, PAGE, Request, TOP, UIDS};
 pub use pool::{Pool, PoolConfig};
+pub use run::{
+    Arrivals, Ended, HdrLog, Length, LoadModel, LoadPlan, LoadReport, MAX_RATE, OperationStats,
+    Progress, Ramp, Second, SweepPoint, ThinkTime, knee,
+};
 pub use server::{Server, TemporaryServer};
 pub use user::{Gender, MAX_USERS, User, Users};

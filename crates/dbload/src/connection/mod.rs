@@ -70,6 +70,8 @@ pub(crate) struct Connection {
     prepared: u32,
     in_transaction: bool,
     broken: bool,
+    /// The bytes of all answers.
+    received: u64,
 }
 
 impl Connection {
@@ -105,6 +107,7 @@ impl Connection {
             prepared: 0,
             in_transaction: false,
             broken: false,
+            received: 0,
         }
     }
 
@@ -226,6 +229,11 @@ impl Connection {
         }
     }
 
+    /// The bytes of all answers so far, as the server sent them: rows with the headers of messages.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
     fn run(
         &mut self,
         statement: &Statement,
@@ -298,6 +306,7 @@ impl Connection {
                 b'Z' => {
                     self.in_transaction = self.wire.message(&frame).last() != Some(&b'I');
                     self.wire.consume(answer.end);
+                    self.received += answer.end as u64;
                     return match failure {
                         Some(error) => Err(error.into()),
                         None => Ok(answer),

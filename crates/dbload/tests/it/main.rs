@@ -7,6 +7,8 @@ mod faults;
 mod helper;
 mod lifetime;
 mod load;
+mod load_faults;
+mod load_run;
 mod loading;
 mod operations;
 mod writes;

@@ -1,0 +1,345 @@
+//! One client of a run: a thread that takes operations and executes them.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::time::ClockId;
+
+use super::control::{Control, nanoseconds, wake_precisely};
+use super::health::Health;
+use super::ledger::{Ledger, Record};
+use super::plan::{Arrivals, LoadModel, LoadPlan, ThinkTime};
+use super::ramp::Ramp;
+use super::schedule::{Schedule, exponential};
+use super::window::{Part, Window, cpu_ns};
+use crate::DbloadError;
+use crate::operation::{Operation, Request};
+use crate::pool::Pool;
+use crate::random::SplitMix64;
+
+/// How long a client of a closed loop waits after a connection could not be opened: it would else do
+/// nothing but fail as fast as it can.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(100);
+
+/// Streams of the plan's seed, apart from the requests: those have a seed of their own drawn from it.
+const REQUESTS: u64 = 1;
+const ARRIVALS: u64 = 2;
+const THINKING: u64 = 3;
+
+/// What all clients of a run share.
+pub(super) struct Shared<'a> {
+    pool: &'a Pool,
+    plan: &'a LoadPlan,
+    /// The operations of the mix, ascending, as in the ledger.
+    pub operations: Vec<Operation>,
+    pub control: Control,
+    pub window: Window,
+    pub ledger: Ledger,
+    pub health: Health,
+    /// Clients that have not ended yet.
+    pub running: AtomicUsize,
+    pub client_cpu_ns: AtomicU64,
+    requests: u64,
+    source: Source,
+}
+
+/// Where operations come from.
+enum Source {
+    /// The clients themselves; the number of the next operation.
+    Closed {
+        next: AtomicU64,
+        clients: Ramp<u32>,
+        think: ThinkTime,
+    },
+    /// A schedule.
+    Open {
+        schedule: Mutex<Schedule>,
+        max_lag_ns: u64,
+    },
+}
+
+/// An operation to be started.
+struct Turn {
+    part: Part,
+    request: Request,
+    /// When it arrived, in an open loop.
+    scheduled_ns: Option<u64>,
+}
+
+impl<'a> Shared<'a> {
+    pub(super) fn new(pool: &'a Pool, plan: &'a LoadPlan) -> Self {
+        let operations: Vec<Operation> = plan.mix.operations().collect();
+        let source = match plan.model {
+            LoadModel::Closed { clients, think } => Source::Closed {
+                next: 0.into(),
+                clients,
+                think,
+            },
+            LoadModel::Open {
+                rate,
+                arrivals,
+                max_lag,
+                ..
+            } => Source::Open {
+                schedule: Mutex::new(schedule(rate, arrivals, plan.seed)),
+                max_lag_ns: max_lag.map_or(u64::MAX, nanoseconds),
+            },
+        };
+        Self {
+            pool,
+            plan,
+            window: Window::new(plan),
+            ledger: Ledger::new(operations.len(), plan.clients()),
+            operations,
+            health: Health::new(),
+            running: AtomicUsize::new(plan.clients() as usize),
+            client_cpu_ns: 0.into(),
+            requests: SplitMix64::stream(plan.seed, REQUESTS).next(),
+            source,
+            control: Control::start(),
+        }
+    }
+
+    /// Lives the life of the client with this number.
+    pub(super) fn run_client(&self, client: usize) {
+        wake_precisely();
+        let mut cpu_at_begin_ns = None;
+        let mut ask = |turn: Turn| {
+            if turn.part == Part::Measured && cpu_at_begin_ns.is_none() {
+                self.window.note_start();
+                cpu_at_begin_ns = Some(cpu_ns(ClockId::ThreadCPUTime));
+            }
+            self.execute(client, &turn)
+        };
+        match &self.source {
+            Source::Closed {
+                next,
+                clients,
+                think,
+            } => self.run_closed(client, next, clients, *think, &mut ask),
+            Source::Open {
+                schedule,
+                max_lag_ns,
+            } => self.run_open(client, schedule, *max_lag_ns, &mut ask),
+        }
+        // Who has nothing more to do stays: a run of a given time takes that time.
+        let end_ns = self.window.end_ns();
+        if end_ns < u64::MAX {
+            self.control.wait_until(end_ns);
+        }
+        if let Some(begin_ns) = cpu_at_begin_ns {
+            let used_ns = cpu_ns(ClockId::ThreadCPUTime).saturating_sub(begin_ns);
+            self.client_cpu_ns.fetch_add(used_ns, Ordering::Relaxed);
+        }
+    }
+
+    fn run_closed(
+        &self,
+        client: usize,
+        next: &AtomicU64,
+        clients: &Ramp<u32>,
+        think: ThinkTime,
+        ask: &mut dyn FnMut(Turn) -> After,
+    ) {
+        let number = u32::try_from(client).expect("clients are far fewer");
+        let (joins, leaves) = clients.presence(number);
+        let leaves_ns = leaves.map_or(u64::MAX, nanoseconds);
+        let mut random = SplitMix64::new(
+            SplitMix64::stream(self.plan.seed, THINKING).next() ^ u64::from(number),
+        );
+        let mut ready_ns = nanoseconds(joins);
+        loop {
+            let until_ns = self.window.end_ns().min(leaves_ns);
+            if !self.control.wait_until(ready_ns.min(until_ns)) {
+                return;
+            }
+            let now_ns = self.control.now_ns();
+            if now_ns >= leaves_ns {
+                return;
+            }
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = self.window.admit(number, now_ns) else {
+                return;
+            };
+            let turn = Turn {
+                part,
+                request: self.draw(number),
+                scheduled_ns: None,
+            };
+            let pause = match ask(turn) {
+                After::Done => pause(think, &mut random),
+                After::Unreachable => pause(think, &mut random).max(PAUSE_AFTER_REFUSAL),
+            };
+            ready_ns = if pause.is_zero() {
+                0
+            } else {
+                self.control.now_ns().saturating_add(nanoseconds(pause))
+            };
+        }
+    }
+
+    fn run_open(
+        &self,
+        client: usize,
+        schedule: &Mutex<Schedule>,
+        max_lag_ns: u64,
+        ask: &mut dyn FnMut(Turn) -> After,
+    ) {
+        loop {
+            let now_ns = self.control.now_ns();
+            // What is due and left behind now is dropped.
+            if self.control.is_stopped() || now_ns >= self.window.end_ns() {
+                return;
+            }
+            let Some((number, part, at_ns)) = self.next_arrival(&mut lock(schedule), u64::MAX)
+            else {
+                return;
+            };
+            if now_ns.saturating_sub(at_ns) > max_lag_ns {
+                if part == Part::Measured {
+                    self.ledger.shard(client).drop_arrivals(1);
+                }
+                continue;
+            }
+            // Before the wait, so that drawing makes nobody late.
+            let request = self.draw(number);
+            if !self.control.wait_until(at_ns) {
+                // The run was stopped. What was not due yet was never offered.
+                if part == Part::Measured && at_ns <= self.control.now_ns() {
+                    self.ledger.shard(client).drop_arrivals(1);
+                }
+                return;
+            }
+            ask(Turn {
+                part,
+                request,
+                scheduled_ns: Some(at_ns),
+            });
+        }
+    }
+
+    /// The next arrival of the plan, if it is before `until_ns`.
+    fn next_arrival(&self, schedule: &mut Schedule, until_ns: u64) -> Option<(u64, Part, u64)> {
+        let (number, at_ns) = schedule.next_before(until_ns)?;
+        match self.window.admit(number, at_ns) {
+            Some(part) => Some((number, part, at_ns)),
+            None => {
+                schedule.close();
+                None
+            }
+        }
+    }
+
+    /// Counts the arrivals as dropped that were due by `now_ns` and that no client has taken.
+    pub(super) fn drop_backlog(&self, now_ns: u64) {
+        let Source::Open { schedule, .. } = &self.source else {
+            return;
+        };
+        let mut schedule = lock(schedule);
+        let mut dropped = 0;
+        while let Some((_, part, _)) = self.next_arrival(&mut schedule, now_ns) {
+            dropped += u64::from(part == Part::Measured);
+        }
+        if dropped > 0 {
+            self.ledger.shard(0).drop_arrivals(dropped);
+        }
+    }
+
+    /// What the operation of this number asks, whoever executes it.
+    fn draw(&self, number: u64) -> Request {
+        let mut random = SplitMix64::stream(self.requests, number);
+        let operation = self.plan.mix.draw(&mut random);
+        Request::draw(operation, self.pool.users(), &mut random)
+    }
+
+    /// Executes one operation and writes down what became of it.
+    fn execute(&self, client: usize, turn: &Turn) -> After {
+        let shard = self.ledger.shard(client);
+        let measured = turn.part == Part::Measured;
+        if measured {
+            shard.start();
+        }
+        let start_ns = self.control.now_ns();
+        let (connected_ns, end_ns, outcome) = match self.pool.session() {
+            Ok(mut session) => {
+                let connected_ns = self.control.now_ns();
+                let before = session.connection.received();
+                let answer = session.run(&turn.request);
+                // Giving the connection back is not part of the latency.
+                let end_ns = self.control.now_ns();
+                let bytes = session.connection.received() - before;
+                (connected_ns, end_ns, answer.map(|answer| (answer, bytes)))
+            }
+            Err(error) => {
+                let end_ns = self.control.now_ns();
+                (end_ns, end_ns, Err(error))
+            }
+        };
+        let mut after = After::Done;
+        let outcome = outcome.map_err(|error| {
+            if matches!(error, DbloadError::Connect { .. }) {
+                after = After::Unreachable;
+            }
+            let class = error.class().to_owned();
+            self.health.failed(error, end_ns);
+            class
+        });
+        if outcome.is_ok() {
+            self.health.answered();
+        }
+        if measured {
+            let scheduled_ns = turn.scheduled_ns;
+            shard.record(Record {
+                operation: self
+                    .operations
+                    .binary_search(&turn.request.operation())
+                    .expect("the mix draws only what is in it"),
+                lag_ns: scheduled_ns.map(|at_ns| start_ns.saturating_sub(at_ns)),
+                pool_wait_ns: connected_ns - start_ns,
+                query_ns: end_ns - connected_ns,
+                latency_ns: end_ns.saturating_sub(scheduled_ns.unwrap_or(start_ns)),
+                outcome,
+            });
+        }
+        after
+    }
+}
+
+/// What an operation means for the next one.
+#[derive(Clone, Copy)]
+enum After {
+    Done,
+    /// No connection could be opened, and that was known at once.
+    Unreachable,
+}
+
+fn schedule(rate: Ramp<f64>, arrivals: Arrivals, seed: u64) -> Schedule {
+    Schedule::new(rate, arrivals, SplitMix64::stream(seed, ARRIVALS))
+}
+
+fn lock(schedule: &Mutex<Schedule>) -> MutexGuard<'_, Schedule> {
+    schedule.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn pause(think: ThinkTime, random: &mut SplitMix64) -> Duration {
+    match think {
+        ThinkTime::None => Duration::ZERO,
+        ThinkTime::Fixed(pause) => pause,
+        ThinkTime::Exponential(mean) => mean.mul_f64(exponential(random)),
+    }
+}
+
+/// Counts a client as ended however it ends, and tells the thread that waits for that.
+pub(super) struct Ending<'a> {
+    pub running: &'a AtomicUsize,
+    pub waiting: &'a thread::Thread,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.running.fetch_sub(1, Ordering::Release);
+        self.waiting.unpark();
+    }
+}
