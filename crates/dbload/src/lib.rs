@@ -56,5 +56,5 @@ pub use error::DbloadError;
 pub use latency::{LatencyRecorder, LatencySummary};
 pub use operation::{MAX_RANGE, Operation, Request, UIDS};
 pub use pool::{Pool, PoolConfig};
-pub use server::{Server, TemporaryServer};
+pub use server::{Server, ServerSettings, TemporaryServer};
 pub use user::{Gender, MAX_USERS, User, Users};

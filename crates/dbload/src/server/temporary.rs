@@ -55,6 +55,10 @@ pub struct TemporaryServer {
     socket_url: String,
     redacted_url: String,
     version: String,
+    binaries: Binaries,
+    account: Option<Account>,
+    target: Target,
+    port: u16,
     running: Running,
 }
 
@@ -98,8 +102,9 @@ impl TemporaryServer {
         );
         let target = Target::parse(&url)?;
         let mut running = Running {
-            guardian: process::guardian(binaries, account, folder.path(), log, port)?,
+            guardian: process::guardian(binaries, account, folder.path(), share(&log)?, port)?,
             folder,
+            log,
         };
         let version = running.wait_until_ready(&target)?;
         Ok(Self {
@@ -107,8 +112,62 @@ impl TemporaryServer {
             socket_url,
             redacted_url: target.redacted().into(),
             version,
+            binaries: binaries.clone(),
+            account: account.cloned(),
+            target,
+            port,
             running,
         })
+    }
+
+    /// Stops the server at once, as a crash would: who is connected is cut off. The data stay, for
+    /// [`restart`](Self::restart).
+    ///
+    /// # Errors
+    ///
+    /// [`DbloadError::Start`] when the folder of the server cannot be written to.
+    pub fn stop(&mut self) -> Result<(), DbloadError> {
+        self.running.stop()
+    }
+
+    /// Stops the server, if it has not ended already, starts it again over the same data, with the same
+    /// port and password, and waits until it answers.
+    ///
+    /// ```
+    /// use dbload::{Server, TemporaryServer};
+    ///
+    /// let mut server = TemporaryServer::start()?;
+    /// server.stop()?;
+    /// assert!(Server::connect(server.url()).is_err());
+    /// server.restart()?;
+    /// assert!(Server::connect(server.url()).is_ok());
+    /// # Ok::<(), dbload::DbloadError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DbloadError::Start`] with the log when the server does not start again; another program may
+    /// have taken its port.
+    pub fn restart(&mut self) -> Result<(), DbloadError> {
+        self.running.stop()?;
+        let folder = self.running.folder.path();
+        for mark in [folder::ENDED, folder::STOPPED] {
+            let mark = folder.join(mark);
+            fs::remove_file(&mark)
+                .map_err(|error| DbloadError::start_io("removing", &mark, &error))?;
+        }
+        let log = share(&self.running.log)?;
+        self.running.guardian = process::guardian(
+            &self.binaries,
+            self.account.as_ref(),
+            folder,
+            log,
+            self.port,
+        )?;
+        self.running
+            .wait_until_ready(&self.target)
+            .map_err(Failure::into_error)?;
+        Ok(())
     }
 
     /// The connection URL over TCP, with its password: not for messages.
@@ -173,6 +232,8 @@ struct Running {
     guardian: Child,
     /// Removed by the guardian, and once more by its own drop in case the guardian was killed.
     folder: TempDir,
+    /// Open, and thereby locked, for as long as the folder is in use.
+    log: File,
 }
 
 impl Running {
@@ -180,7 +241,7 @@ impl Running {
         let deadline = Instant::now() + START_TIMEOUT;
         let postmaster = data_directory(self.folder.path()).join("postmaster.pid");
         loop {
-            if self.folder.path().join("ended").exists()
+            if self.folder.path().join(folder::ENDED).exists()
                 || !matches!(self.guardian.try_wait(), Ok(None))
             {
                 return Err(self.ended());
@@ -204,6 +265,17 @@ impl Running {
             }
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Has the guardian end the server and leave the folder; nothing where that was done before.
+    fn stop(&mut self) -> Result<(), DbloadError> {
+        let mark = self.folder.path().join(folder::STOPPED);
+        fs::write(&mark, "").map_err(|error| DbloadError::start_io("writing", &mark, &error))?;
+        drop(self.guardian.stdin.take());
+        self.guardian
+            .wait()
+            .map_err(|error| DbloadError::start_io("ending the server in", &mark, &error))?;
+        Ok(())
     }
 
     fn ended(&self) -> Failure {
@@ -233,6 +305,12 @@ impl Drop for Running {
         // An error means that the guardian is gone already.
         let _ = self.guardian.wait();
     }
+}
+
+/// The log for another process, which then has the lock on it, too.
+fn share(log: &File) -> Result<File, DbloadError> {
+    log.try_clone()
+        .map_err(|error| DbloadError::start("sharing the log", error.to_string()))
 }
 
 /// 128 random bits as hexadecimal digits, which need no encoding in a URL.

@@ -8,6 +8,7 @@ mod helper;
 mod lifetime;
 mod load;
 mod operations;
+mod tls;
 
 use std::sync::OnceLock;
 use std::time::Duration;
