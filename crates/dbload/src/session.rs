@@ -6,7 +6,7 @@ use postgres::types::ToSql;
 
 use crate::DbloadError;
 use crate::answer::Answer;
-use crate::connection::{ConnectTimes, Connection, ConnectionError, Statement};
+use crate::connection::{Connection, ConnectionError, Statement};
 use crate::operation::{Operation, Request};
 
 /// A connection with the statement of every operation, each prepared once.
@@ -87,9 +87,9 @@ impl Session {
         Answer::decode(operation, &self.connection.query(statement, parameters)?)
     }
 
-    /// How long it took to open the connection.
-    pub(crate) fn connect_times(&self) -> ConnectTimes {
-        self.connection.times()
+    /// The bytes of all rows that came so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.connection.row_bytes()
     }
 
     /// A round trip without a statement.

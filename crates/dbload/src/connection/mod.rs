@@ -54,13 +54,6 @@ pub(crate) struct Statement {
     columns: Vec<Type>,
 }
 
-impl Statement {
-    #[cfg(test)]
-    pub(crate) fn columns(&self) -> &[Type] {
-        &self.columns
-    }
-}
-
 pub(crate) struct Connection {
     wire: Wire,
     server_version: String,
@@ -70,6 +63,7 @@ pub(crate) struct Connection {
     prepared: u32,
     in_transaction: bool,
     broken: bool,
+    row_bytes: u64,
 }
 
 impl Connection {
@@ -105,7 +99,13 @@ impl Connection {
             prepared: 0,
             in_transaction: false,
             broken: false,
+            row_bytes: 0,
         }
+    }
+
+    /// The bytes of all rows that came so far: of their fields, each with its length.
+    pub(crate) fn row_bytes(&self) -> u64 {
+        self.row_bytes
     }
 
     /// The server's version, as `15.4`, with the packager's additions where there are some.
@@ -285,7 +285,11 @@ impl Connection {
             let frame = self.wire.frame(answer.end)?;
             answer.end = frame.whole.end;
             match frame.tag {
-                b'D' => answer.rows += 1,
+                b'D' => {
+                    answer.rows += 1;
+                    let fields = frame.whole.len().saturating_sub(wire::HEADER + 2);
+                    self.row_bytes += fields as u64;
+                }
                 b'C' => answer.affected = affected(self.wire.message(&frame)),
                 b'E' => {
                     let error = ServerError::parse(self.wire.message(&frame))?;

@@ -2,6 +2,7 @@
 //!
 //! Most share one temporary server and use a schema each; those that break a server start their own.
 
+mod allocations;
 mod dataset;
 mod faults;
 mod helper;
