@@ -1,4 +1,5 @@
-//! The quick cases of the workload `dbload` under criterion, and what it costs to record a latency.
+//! The quick loads and every operation of the workload `dbload` under criterion, and what it costs to
+//! record a latency.
 
 mod common;
 

@@ -16,7 +16,7 @@ pub struct Entry {
     pub id: String,
     /// The arguments of the program `workload`.
     pub args: Vec<String>,
-    /// The suites that the case belongs to. `quick` ones are also what `cargo bench` runs.
+    /// The suites that the case belongs to. Those of `quick` and `database` are also what `cargo bench` runs.
     pub suites: Vec<String>,
     /// Figures of the result that must come out, to nine digits.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! What the harnesses share: the built-in quick cases of one workload under criterion.
+//! What the harnesses share: the built-in cases of one workload under criterion.
 
 use std::cell::RefCell;
 use std::env;
@@ -14,7 +14,7 @@ use benches::session::{Session, WorkloadError};
 use criterion::{Criterion, PlottingBackend, SamplingMode};
 use dbload::Server;
 
-/// Runs the quick cases whose names start with `workload/`, each as `workload/phase/size/engine`, then what
+/// Runs the quick cases and those of the suite `database` whose names start with `workload/`, each as `workload/phase/size/engine`, then what
 /// `more` adds to these.
 pub fn main(workload: &str, more: impl FnOnce(&mut Criterion, &[&Entry])) {
     let mut criterion = configured();
@@ -25,7 +25,8 @@ pub fn main(workload: &str, more: impl FnOnce(&mut Criterion, &[&Entry])) {
     });
     let quick: Vec<&Entry> = entries
         .iter()
-        .filter(|entry| entry.is_in("quick") && entry.id.split('/').next() == Some(workload))
+        .filter(|entry| entry.is_in("quick") || entry.is_in("database"))
+        .filter(|entry| entry.id.split('/').next() == Some(workload))
         .collect();
     for entry in &quick {
         bench(&mut criterion, entry, &server);

@@ -1,19 +1,23 @@
-//! Queries and loads of a PostgreSQL database: a phase per operation.
+//! Reads, writes and loads of a PostgreSQL database: a phase per operation.
 
 mod load;
+mod operation;
 mod queries;
 
-use dbload::{LatencyRecorder, Operation, Server};
+use dbload::{LatencyRecorder, Server};
+pub use operation::DbloadOperation;
 use probe::Histogram;
 
 use crate::session::{Outcome, Session, WorkloadError};
 use crate::size;
 
+pub use load::{LoadArgs, Method};
+
 /// The arguments of `workload dbload`, and the case that they describe.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DbloadArgs {
-    /// What is asked of the database; all = the four queries, a phase each
-    #[arg(long, value_enum, default_value_t = DbloadOperation::All)]
+    /// What is asked of the database
+    #[arg(long, value_enum, default_value_t = DbloadOperation::Origin)]
     pub operation: DbloadOperation,
     /// Users in the database; with load, the users that one iteration loads
     #[arg(long, default_value = "100000", value_parser = parse_count)]
@@ -27,24 +31,9 @@ pub struct DbloadArgs {
     /// Seed of the users and of what is asked
     #[arg(long, default_value_t = 42)]
     pub seed: u32,
-}
-
-/// What is asked of the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum DbloadOperation {
-    /// One user by name.
-    UserByName,
-    /// Up to 10,000 users with neighbouring names.
-    NameRange,
-    /// 1,000 users by their identifiers.
-    UsersByUids,
-    /// Counts and extremes over all users.
-    CountExtremes,
-    /// All users are stored anew.
-    Load,
-    /// The four queries.
-    All,
+    /// How users get into the database.
+    #[command(flatten)]
+    pub load: LoadArgs,
 }
 
 impl DbloadArgs {
@@ -52,12 +41,8 @@ impl DbloadArgs {
     pub fn id(&self) -> String {
         let users = size::format(self.users as usize);
         let mut id = match self.operation {
-            DbloadOperation::UserByName => "dbload/query/user-by-name".to_owned(),
-            DbloadOperation::NameRange => "dbload/query/name-range".to_owned(),
-            DbloadOperation::UsersByUids => "dbload/query/users-by-uids".to_owned(),
-            DbloadOperation::CountExtremes => "dbload/query/count-extremes".to_owned(),
-            DbloadOperation::All => "dbload/query/all".to_owned(),
-            DbloadOperation::Load => format!("dbload/load/{users}"),
+            DbloadOperation::Load => format!("dbload/load/{users}{}", self.load.id()),
+            other => format!("dbload/query/{}", other.as_str().replace('_', "-")),
         };
         if self.operation != DbloadOperation::Load && self.users != 100_000 {
             id.push_str(&format!("-{users}"));
@@ -72,7 +57,7 @@ impl DbloadArgs {
     }
 
     /// Obtains a server (that of `DATABASE_URL`, else a temporary one), loads the users where they are not there
-    /// yet, connects, and asks every query that will be asked once, to know its answer.
+    /// yet, connects, and does everything that will be asked for once, to know the answers.
     ///
     /// # Errors
     ///
@@ -94,8 +79,8 @@ impl DbloadArgs {
     /// As [`prepare`](Self::prepare).
     pub fn prepare_on(&self, url: &str) -> Result<Box<dyn Session>, WorkloadError> {
         self.check()?;
-        Ok(match self.queries() {
-            Some(queries) => Box::new(queries::Queries::prepare(url, &queries, self)?),
+        Ok(match self.operation.phases() {
+            Some(phases) => Box::new(queries::Queries::prepare(url, &phases, self)?),
             None => Box::new(load::Load::prepare(url, self)?),
         })
     }
@@ -108,25 +93,13 @@ impl DbloadArgs {
         }
     }
 
-    /// The queries of an iteration; `None` for a load.
-    fn queries(&self) -> Option<Vec<Operation>> {
-        match self.operation {
-            DbloadOperation::UserByName => Some(vec![Operation::UserByName]),
-            DbloadOperation::NameRange => Some(vec![Operation::NameRange]),
-            DbloadOperation::UsersByUids => Some(vec![Operation::UsersByUids]),
-            DbloadOperation::CountExtremes => Some(vec![Operation::CountExtremes]),
-            DbloadOperation::All => Some(Operation::ALL.to_vec()),
-            DbloadOperation::Load => None,
-        }
-    }
-
     fn check(&self) -> Result<(), WorkloadError> {
         if self.operation == DbloadOperation::Load && self.clients > 1 {
             return Err(WorkloadError::Input(
                 "--operation load is the work of one client; leave --clients out".to_owned(),
             ));
         }
-        Ok(())
+        self.load.check(self.operation == DbloadOperation::Load)
     }
 }
 

@@ -1,8 +1,8 @@
-//! Queries by one client or by many at the same time.
+//! Reads and writes by one client or by many at the same time.
 
 use dbload::{
-    Answer, Client, ClosedLoop, Dataset, DatasetConfig, LatencyRecorder, Operation, Pool, Request,
-    Users, closed_loop,
+    Answer, Client, ClosedLoop, DatasetConfig, LatencyRecorder, Operation, Pool, Request, Users,
+    closed_loop,
 };
 
 use super::{DbloadArgs, histogram};
@@ -44,8 +44,8 @@ impl Queries {
             // Of its own for every content, so that no case finds the users of another.
             schema: format!("dbload_{}_{}", args.users, args.seed),
         };
-        let dataset = Dataset::open_or_load(url, &config)?;
-        let pool = Pool::connect(&dataset, args.clients)?;
+        let dataset = args.load.open(url, &config)?;
+        let pool = Pool::connect_for(&dataset, args.clients, operations)?;
         // Each operation starts the sequence anew: what it asks does not depend on the others.
         let client = Client::new(&pool, u64::from(args.seed));
         let phases = operations
@@ -74,11 +74,13 @@ impl Phase {
         mut client: Client,
         users: &Users,
     ) -> Result<Self, WorkloadError> {
-        // This one has no parameters.
-        let count = if operation == Operation::CountExtremes {
-            1
-        } else {
-            REQUESTS
+        let count = match operation {
+            // These have no parameters.
+            Operation::CountExtremes
+            | Operation::AgeGender
+            | Operation::TopNicknames
+            | Operation::DeleteUser => 1,
+            _ => REQUESTS,
         };
         let mut requests = Vec::with_capacity(count);
         for _ in 0..count {
@@ -181,5 +183,12 @@ impl Session for Queries {
             }
         }
         Ok(outcome)
+    }
+}
+
+impl Drop for Queries {
+    fn drop(&mut self) {
+        // Nobody's answers change by those that stay where the server is gone: reads leave them out.
+        let _ = self.pool.delete_inserted();
     }
 }

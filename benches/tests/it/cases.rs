@@ -129,7 +129,9 @@ fn names_tell_cases_apart() {
     check_id("forest", "forest/both/100k-t10");
     check_id("forest --phase train", "forest/train/100k-t10");
     check_id("forest --phase predict --trees 1", "forest/predict/100k-t1");
-    check_id("dbload", "dbload/query/all");
+    check_id("dbload", "dbload/query/origin");
+    check_id("dbload --operation all", "dbload/query/all");
+    check_id("dbload --operation search", "dbload/query/search");
     check_id("dbload --operation name_range", "dbload/query/name-range");
     check_id(
         "dbload --operation name_range --users 10k",
@@ -144,6 +146,14 @@ fn names_tell_cases_apart() {
         "dbload/query/user-by-name",
     );
     check_id("dbload --operation load --users 10k", "dbload/load/10k");
+    check_id(
+        "dbload --operation load --users 1k --method insert --batch 100",
+        "dbload/load/1k-insert-100",
+    );
+    check_id(
+        "dbload --operation load --users 1k --method row",
+        "dbload/load/1k-row",
+    );
     check_id("libc --operation malloc", "libc/malloc/churn");
     check_id(
         "libc --operation malloc --threads 4",

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dbload::TemporaryServer;
+use dbload::{Operation, TemporaryServer};
 use probe::Observation;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ fn queries_and_loads_on_one_server() {
     };
 
     // A phase and a histogram for every operation, in whatever number they are asked.
-    let all = "dbload --users 500 --operation all --json";
+    let all = "dbload --users 500 --operation origin --json";
     let once = observation(&run(&format!("{all} --operations 3")));
     let phases: Vec<&str> = once.phases.keys().map(String::as_str).collect();
     assert_eq!(
@@ -67,7 +67,7 @@ fn queries_and_loads_on_one_server() {
     );
     assert_eq!(twice.fingerprint, once.fingerprint);
     let clients = observation(&run(&format!("{all} --operations 20 --clients 3")));
-    assert_eq!(clients.case, "dbload/query/all-500-c3");
+    assert_eq!(clients.case, "dbload/query/origin-500-c3");
     assert_eq!(
         clients.phases["user_by_name"]
             .histogram
@@ -76,6 +76,36 @@ fn queries_and_loads_on_one_server() {
         60
     );
     assert_eq!(clients.fingerprint, once.fingerprint);
+
+    // Every operation there is; who was inserted is gone afterwards, and the next finds its users.
+    let every = "dbload --users 500 --operation all --json";
+    let every_once = observation(&run(&format!("{every} --operations 2")));
+    assert_eq!(every_once.phases.len(), Operation::ALL.len());
+    for phase in every_once.phases.values() {
+        assert_eq!(phase.histogram.expect("a histogram").count, 2);
+    }
+    let by_many = observation(&run(&format!("{every} --operations 5 --clients 3")));
+    assert_eq!(by_many.fingerprint, every_once.fingerprint);
+
+    // Two processes that write at the same time do not meet, and a deletion has somebody to delete.
+    let delete = "dbload --users 500 --operation delete_user --paced";
+    let mut both = [0, 1].map(|_| Dialogue::start(&mut on_server(delete)));
+    for dialogue in &mut both {
+        assert_eq!(dialogue.hear_json(), json!({"ready": true}));
+    }
+    for _ in 0..3 {
+        both.iter_mut().for_each(|dialogue| dialogue.say("go 5"));
+        for dialogue in &mut both {
+            assert_eq!(dialogue.hear_json()["iterations"], 5);
+        }
+    }
+    let [one, two] = both.map(|dialogue| observation(&dialogue.end()));
+    assert_eq!(one.fingerprint, two.fingerprint);
+    for phase in ["insert_user", "delete_user"] {
+        let histogram = one.phases[phase].histogram.expect("a histogram");
+        assert_eq!(histogram.count, 15);
+    }
+    assert_eq!(one.result["delete_user_rows"], 1.0);
 
     // The log names what people look for.
     let log = run("dbload --users 500 --operation user_by_name --operations 20");
@@ -95,6 +125,16 @@ fn queries_and_loads_on_one_server() {
     assert_eq!(load.case, "dbload/load/300");
     assert_eq!(load.phases["load"].iterations, [1, 1]);
     assert_eq!(load.phases["load"].histogram.expect("a histogram").count, 2);
+    for (method, id) in [
+        ("insert --batch 70", "dbload/load/300-insert-70"),
+        ("row", "dbload/load/300-row"),
+    ] {
+        let other = observation(&run(&format!(
+            "dbload --users 300 --operation load --method {method} --json"
+        )));
+        assert_eq!(other.case, id);
+        assert_eq!(other.fingerprint, load.fingerprint);
+    }
 
     // Paced, an iteration is one operation.
     let paced = "dbload --users 500 --operation name_range --paced";

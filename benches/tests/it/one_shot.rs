@@ -45,7 +45,14 @@ fn wrong_usage_is_explained() {
         "[possible values: user_by_name, name_range",
     );
     check_usage("dbload --operation load --clients 2", "leave --clients out");
-    check_usage("dbload --users 1m", "1000000 is not in 1 to 999999");
+    check_usage("dbload --users 11m", "11000000 is not in 1 to 10000000");
+    check_usage("dbload --batch 100", "add that or leave --batch out");
+    check_usage(
+        "dbload --method insert --batch 20k",
+        "20000 users are not in 1 to 13107",
+    );
+    check_usage("dbload --method insert --batch 0", "--batch");
+    check_usage("dbload --operation load --recreate", "leave --recreate out");
     check_usage("libc", "--operation");
     check_usage(
         "libc --operation math --threads 2",

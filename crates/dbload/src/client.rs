@@ -2,6 +2,7 @@
 
 use crate::DbloadError;
 use crate::answer::Answer;
+use crate::mix::Mix;
 use crate::operation::{Operation, Request};
 use crate::pool::Pool;
 use crate::random::SplitMix64;
@@ -37,6 +38,11 @@ impl Client {
             pool: pool.clone(),
             random: SplitMix64::stream(seed, 0),
         }
+    }
+
+    /// Draws the next operation of a mix.
+    pub fn next_operation(&mut self, mix: &Mix) -> Operation {
+        mix.draw(&mut self.random)
     }
 
     /// Draws the next request of this operation.

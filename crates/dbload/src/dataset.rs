@@ -1,13 +1,12 @@
 //! The three tables, loaded and recognised.
 
-use postgres::binary_copy::BinaryCopyInWriter;
-use postgres::types::Type;
 use postgres::{Client, IsolationLevel, Transaction};
 
 use crate::DbloadError;
+use crate::load::{LoadMethod, Loader};
 use crate::schema::{self, Content};
 use crate::target::Target;
-use crate::user::{MAX_USERS, User, Users};
+use crate::user::{MAX_USERS, Users};
 
 /// What a [`Dataset`] holds, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,10 +49,12 @@ impl DatasetConfig {
 /// two referring to the first by `uid`; names are unique too. A fourth, `dbload_meta`, says which
 /// users are in.
 ///
-/// A load is one transaction: binary `COPY` into the bare tables (with `FREEZE`, so that no reader
-/// later pays for hint bits), then keys and constraints, then `ANALYZE`. Loads of one schema are
+/// A load is one transaction, whatever the [`LoadMethod`]: rows, keys and constraints, then `ANALYZE`.
+/// Users are computed while they are sent, and never held. Loads of one schema are
 /// serialised by an advisory lock, so that any number of processes may open it at once: one loads,
-/// the others wait and then find it there.
+/// the others wait and then find it there. When it fails, the schema is as it was before.
+///
+/// Nothing is changed or dropped but these four tables and the type of the gender.
 ///
 /// ```
 /// use dbload::{Dataset, DatasetConfig, TemporaryServer};
@@ -85,12 +86,20 @@ impl Dataset {
     /// schema holds anything else (another seed, another number of users, tables of others), and the
     /// errors of connecting and of statements.
     pub fn open_or_load(url: &str, config: &DatasetConfig) -> Result<Self, DbloadError> {
-        Self::open(url, config, |content| match content {
+        Self::open_or_load_by(&mut Loader::new(), url, config)
+    }
+
+    pub(crate) fn open_or_load_by(
+        loader: &mut Loader<'_>,
+        url: &str,
+        config: &DatasetConfig,
+    ) -> Result<Self, DbloadError> {
+        Self::open(loader, url, config, |content| match content {
             Content::Nothing => Ok(Step::Load),
             Content::Ours { wanted: true, .. } => Ok(Step::Keep),
-            Content::Ours { description, .. } | Content::Foreign { description } => {
-                Err(description)
-            }
+            Content::Ours { description, .. }
+            | Content::OtherFormat { description }
+            | Content::Foreign { description } => Err(description),
         })
     }
 
@@ -101,11 +110,15 @@ impl Dataset {
     /// As [`Dataset::open_or_load`], but [`DbloadError::OtherContent`] only when the tables in the
     /// schema are not a dataset at all.
     pub fn replace(url: &str, config: &DatasetConfig) -> Result<Self, DbloadError> {
-        Self::open(url, config, |content| match content {
-            Content::Nothing => Ok(Step::Load),
-            Content::Ours { .. } => Ok(Step::Reload),
-            Content::Foreign { description } => Err(description),
-        })
+        Self::replace_by(&mut Loader::new(), url, config)
+    }
+
+    pub(crate) fn replace_by(
+        loader: &mut Loader<'_>,
+        url: &str,
+        config: &DatasetConfig,
+    ) -> Result<Self, DbloadError> {
+        Self::open(loader, url, config, anew)
     }
 
     /// Loads the same users again, into the emptied tables; returns the number of rows, three for
@@ -118,23 +131,24 @@ impl Dataset {
     /// Those of connecting and of statements, and [`DbloadError::OtherContent`] when the tables are
     /// no dataset any more.
     pub fn reload(&self) -> Result<u64, DbloadError> {
-        self.locked(|content| match content {
-            Content::Nothing => Ok(Step::Load),
-            Content::Ours { .. } => Ok(Step::Reload),
-            Content::Foreign { description } => Err(description),
-        })?;
+        self.reload_by(&mut Loader::new())
+    }
+
+    pub(crate) fn reload_by(&self, loader: &mut Loader<'_>) -> Result<u64, DbloadError> {
+        loader.chosen_method().check()?;
+        self.locked(loader, anew)?;
         Ok(3 * u64::from(self.config.users))
     }
 
-    /// Drops the schema with all in it.
+    /// Drops the tables, and the schema unless others have something in it.
     ///
     /// # Errors
     ///
     /// Those of connecting and of statements, and [`DbloadError::OtherContent`] when the tables are
     /// no dataset any more.
     pub fn drop_schema(self) -> Result<(), DbloadError> {
-        self.locked(|content| match content {
-            Content::Nothing | Content::Ours { .. } => Ok(Step::Drop),
+        self.locked(&mut Loader::new(), |content| match content {
+            Content::Nothing | Content::Ours { .. } | Content::OtherFormat { .. } => Ok(Step::Drop),
             Content::Foreign { description } => Err(description),
         })?;
         Ok(())
@@ -159,31 +173,38 @@ impl Dataset {
         &self.target
     }
 
-    fn open(url: &str, config: &DatasetConfig, decide: Decide) -> Result<Self, DbloadError> {
+    fn open(
+        loader: &mut Loader<'_>,
+        url: &str,
+        config: &DatasetConfig,
+        decide: Decide,
+    ) -> Result<Self, DbloadError> {
         config.check()?;
+        loader.chosen_method().check()?;
         let mut dataset = Self {
             target: Target::parse(url)?,
             config: config.clone(),
             reused: false,
         };
-        dataset.reused = dataset.locked(decide)? == Step::Keep;
+        dataset.reused = dataset.locked(loader, decide)? == Step::Keep;
         Ok(dataset)
     }
 
     /// In one transaction that has the schema for itself: looks what is there, decides, acts.
-    fn locked(&self, decide: Decide) -> Result<Step, DbloadError> {
+    fn locked(&self, loader: &mut Loader<'_>, decide: Decide) -> Result<Step, DbloadError> {
         let mut client = self.target.connect()?;
-        let step = self.transact(&mut client, decide)?;
+        let step = self.transact(&mut client, loader, decide)?;
         // An error on closing does not undo what is committed.
         let _ = client.close();
         Ok(step)
     }
 
-    fn transact(&self, client: &mut Client, decide: Decide) -> Result<Step, DbloadError> {
-        let failed = |what: &'static str| {
-            let server = self.target.redacted();
-            move |error: postgres::Error| DbloadError::statement(server, what, &error)
-        };
+    fn transact(
+        &self,
+        client: &mut Client,
+        loader: &mut Loader<'_>,
+        decide: Decide,
+    ) -> Result<Step, DbloadError> {
         let DatasetConfig {
             users,
             seed,
@@ -195,16 +216,15 @@ impl Dataset {
             .build_transaction()
             .isolation_level(IsolationLevel::ReadCommitted)
             .start()
-            .map_err(failed("starting a transaction"))?;
+            .map_err(self.failed("starting a transaction"))?;
         transaction
             .execute(
                 "SELECT pg_advisory_xact_lock($1)",
                 &[&schema::lock_key(schema)],
             )
-            .map_err(failed("locking the schema"))?;
+            .map_err(self.failed("locking the schema"))?;
         let content = schema::content(&mut transaction, schema, *users, *seed)
-            .map_err(failed("looking for an existing dataset"))?;
-        let present = !matches!(content, Content::Nothing);
+            .map_err(self.failed("looking for an existing dataset"))?;
         let step = decide(content).map_err(|found| DbloadError::OtherContent {
             schema: schema.clone(),
             server: self.target.redacted().into(),
@@ -214,76 +234,85 @@ impl Dataset {
         match step {
             Step::Keep => {}
             Step::Drop => {
-                let drop = format!("DROP SCHEMA IF EXISTS \"{schema}\" CASCADE");
                 transaction
-                    .batch_execute(&drop)
-                    .map_err(failed("dropping the schema"))?;
+                    .batch_execute(&schema::drop_tables(schema))
+                    .map_err(self.failed("dropping the tables"))?;
+                schema::drop_if_empty(&mut transaction, schema)
+                    .map_err(self.failed("dropping the schema"))?;
             }
-            Step::Load | Step::Reload => {
-                let prepare = if present {
-                    schema::empty(schema)
-                } else {
-                    schema::create(schema)
-                };
-                transaction
-                    .batch_execute(&prepare)
-                    .map_err(failed("creating the tables"))?;
-                self.copy(&mut transaction)
-                    .map_err(failed("loading the users"))?;
-                transaction
-                    .batch_execute(&schema::finish(schema))
-                    .map_err(failed("adding keys and constraints"))?;
-                schema::write_meta(&mut transaction, schema, *users, *seed)
-                    .map_err(failed("noting what was loaded"))?;
+            Step::Load => self.fill(&mut transaction, loader, &schema::create(schema))?,
+            Step::Reload => self.fill(&mut transaction, loader, &schema::empty(schema))?,
+            Step::Recreate => {
+                let recreate = schema::drop_tables(schema) + &schema::create(schema);
+                self.fill(&mut transaction, loader, &recreate)?;
             }
         }
-        transaction.commit().map_err(failed("committing"))?;
+        // What was loaded must be there after a crash, too, also on a server that does not usually wait
+        // for its log.
+        transaction
+            .batch_execute("SET LOCAL synchronous_commit = on")
+            .and_then(|()| transaction.commit())
+            .map_err(self.failed("committing"))?;
         Ok(step)
     }
 
-    fn copy(&self, transaction: &mut Transaction<'_>) -> Result<(), postgres::Error> {
+    /// Loads into the bare tables that `prepare` leaves.
+    fn fill(
+        &self,
+        transaction: &mut Transaction<'_>,
+        loader: &mut Loader<'_>,
+        prepare: &str,
+    ) -> Result<(), DbloadError> {
         let schema = &self.config.schema;
-        let gender = schema::gender_type(transaction, schema)?;
-        let tables: [(&str, &[Type], WriteRow); 3] = [
-            (
-                "users_tbl (id, uid)",
-                &[Type::INT4, Type::UUID],
-                |out, user| out.write(&[&user.id, &user.uid]),
-            ),
-            (
-                "user_info_tbl (id, uid, name, age, gender)",
-                &[Type::INT4, Type::UUID, Type::VARCHAR, Type::INT2, gender],
-                |out, user| out.write(&[&user.id, &user.uid, &user.name, &user.age, &user.gender]),
-            ),
-            (
-                "user_profile_tbl (id, uid, nickname, pic)",
-                &[Type::INT4, Type::UUID, Type::VARCHAR, Type::VARCHAR],
-                |out, user| out.write(&[&user.id, &user.uid, &user.nickname, &user.pic]),
-            ),
-        ];
-        for (table, types, write_row) in tables {
-            let copy = format!("COPY \"{schema}\".{table} FROM STDIN WITH (FORMAT binary, FREEZE)");
-            let mut out = BinaryCopyInWriter::new(transaction.copy_in(&copy)?, types);
-            for user in self.users().iter() {
-                write_row(&mut out, &user)?;
-            }
-            out.finish()?;
+        let constrain = |transaction: &mut Transaction<'_>| {
+            transaction
+                .batch_execute(&schema::constrain(schema))
+                .map_err(self.failed("adding keys and constraints"))
+        };
+        transaction
+            .batch_execute(prepare)
+            .map_err(self.failed("creating the tables"))?;
+        // An application finds the keys there when it inserts; a copy is faster without.
+        let keys_last = loader.chosen_method() == LoadMethod::Copy;
+        if !keys_last {
+            constrain(transaction)?;
         }
-        Ok(())
+        loader.load(transaction, schema, self.users(), self.target.redacted())?;
+        if keys_last {
+            constrain(transaction)?;
+        }
+        transaction
+            .batch_execute(&schema::analyze(schema))
+            .map_err(self.failed("collecting statistics"))?;
+        schema::write_meta(transaction, schema, self.config.users, self.config.seed)
+            .map_err(self.failed("noting what was loaded"))
+    }
+
+    fn failed(&self, what: &'static str) -> impl Fn(postgres::Error) -> DbloadError + '_ {
+        move |error| DbloadError::statement(self.target.redacted(), what, &error)
     }
 }
 
 /// What to do with the content of a schema; the error is a description of it.
 type Decide = fn(Content) -> Result<Step, String>;
 
-type WriteRow = fn(&mut BinaryCopyInWriter<'_>, &User) -> Result<(), postgres::Error>;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Keep,
     Load,
     Reload,
+    Recreate,
     Drop,
+}
+
+/// Loads whatever users there are.
+fn anew(content: Content) -> Result<Step, String> {
+    match content {
+        Content::Nothing => Ok(Step::Load),
+        Content::Ours { .. } => Ok(Step::Reload),
+        Content::OtherFormat { .. } => Ok(Step::Recreate),
+        Content::Foreign { description } => Err(description),
+    }
 }
 
 #[cfg(test)]
@@ -303,13 +332,13 @@ mod tests {
             seed: 42,
             schema: schema.into(),
         };
-        check_refused(config(0, "dbload"), "users: 0 is not in 1 to 999999");
+        check_refused(config(0, "dbload"), "users: 0 is not in 1 to 10000000");
         check_refused(
-            config(1_000_000, "dbload"),
-            "users: 1000000 is not in 1 to 999999",
+            config(10_000_001, "dbload"),
+            "users: 10000001 is not in 1 to 10000000",
         );
         check_refused(config(1, "pg_mine"), "schema");
-        assert!(config(999_999, "dbload").check().is_ok());
+        assert!(config(10_000_000, "dbload").check().is_ok());
         assert!(DatasetConfig::default().check().is_ok());
     }
 }

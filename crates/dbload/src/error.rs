@@ -119,6 +119,14 @@ pub enum DbloadError {
         /// The oldest major version that will do.
         required: u32,
     },
+    /// A mix of operations cannot be read, or has nothing in it.
+    #[error("the mix cannot be used: {}{reason}", line.map(|line| format!("line {line}: ")).unwrap_or_default())]
+    Mix {
+        /// The line of the text, from 1, where there is one to blame.
+        line: Option<usize>,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 impl DbloadError {
@@ -135,6 +143,13 @@ impl DbloadError {
     pub(crate) fn parameter(parameter: &'static str, reason: impl Into<String>) -> Self {
         Self::Parameter {
             parameter,
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn mix(line: Option<usize>, reason: impl Into<String>) -> Self {
+        Self::Mix {
+            line,
             reason: reason.into(),
         }
     }

@@ -4,8 +4,8 @@
 //!
 //! - [`Server::obtain`] takes the server of `DATABASE_URL`, or else starts a [`TemporaryServer`],
 //!   which is gone with the process that started it, however that ends.
-//! - [`Users`] are computed from a seed and a number; [`Dataset`] holds them in three tables, loaded
-//!   by binary `COPY`, and recognises them again.
+//! - [`Users`] are computed from a seed and a number; [`Dataset`] holds them in three tables, and
+//!   recognises them again; [`Loader`] loads them by binary `COPY`, in batches, or row by row.
 //! - [`Pool`] opens connections with the statement of every [`Operation`] prepared; [`Client`]
 //!   executes operations with parameters drawn from a seed; [`Request::expected_answer`] says what
 //!   must come back.
@@ -37,7 +37,12 @@ mod closed_loop;
 mod connection;
 mod dataset;
 mod error;
+mod execute;
+mod inserted;
 mod latency;
+mod load;
+mod mix;
+mod nickname;
 mod operation;
 mod pool;
 mod random;
@@ -54,7 +59,9 @@ pub use connection::ConnectTimes;
 pub use dataset::{Dataset, DatasetConfig};
 pub use error::DbloadError;
 pub use latency::{LatencyRecorder, LatencySummary};
-pub use operation::{MAX_RANGE, Operation, Request, UIDS};
+pub use load::{LoadMethod, LoadProgress, Loader};
+pub use mix::Mix;
+pub use operation::{ANCHORS, MAX_RANGE, NEIGHBOURS, Operation, PAGE, Request, TOP, UIDS};
 pub use pool::{Pool, PoolConfig};
 pub use server::{Server, ServerSettings, TemporaryServer};
 pub use user::{Gender, MAX_USERS, User, Users};

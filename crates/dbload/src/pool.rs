@@ -10,6 +10,8 @@ use r2d2::{ManageConnection, NopErrorHandler, PooledConnection};
 use crate::DbloadError;
 use crate::connection::{ConnectTimes, TypeCache};
 use crate::dataset::Dataset;
+use crate::inserted::Inserted;
+use crate::operation::{self, Operation};
 use crate::session::Session;
 use crate::target::Target;
 use crate::user::Users;
@@ -46,6 +48,9 @@ pub struct PoolConfig {
     /// How long a statement waits for a lock, until it fails with SQLSTATE 55P03; as long as the
     /// statement may take when `None` (the default).
     pub lock_timeout: Option<Duration>,
+    /// What the pool is for (all operations). The statements of others are not prepared, and the index
+    /// of [`Operation::Search`] is made only where that is among them.
+    pub operations: Vec<Operation>,
 }
 
 impl Default for PoolConfig {
@@ -59,6 +64,7 @@ impl Default for PoolConfig {
             max_lifetime: None,
             statement_timeout: Some(Duration::from_secs(60)),
             lock_timeout: None,
+            operations: Operation::ALL.to_vec(),
         }
     }
 }
@@ -159,6 +165,23 @@ impl Pool {
         Self::connect_with(dataset, &PoolConfig::of_size(size))
     }
 
+    /// As [`Pool::connect`], for these operations only.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::connect_with`].
+    pub fn connect_for(
+        dataset: &Dataset,
+        size: u32,
+        operations: &[Operation],
+    ) -> Result<Self, DbloadError> {
+        let config = PoolConfig {
+            operations: operations.to_vec(),
+            ..PoolConfig::of_size(size)
+        };
+        Self::connect_with(dataset, &config)
+    }
+
     /// Opens the connections of a pool.
     ///
     /// # Errors
@@ -171,6 +194,7 @@ impl Pool {
         // The pool retries until its time is up. A first connection outside of it tells at once what
         // a retry cannot mend.
         drop(manager.connect()?);
+        manager.make_indexes(dataset)?;
         let pool = r2d2::Pool::builder()
             .max_size(config.size)
             .min_idle(config.min_idle)
@@ -208,6 +232,7 @@ impl Pool {
             ..Manager::new(dataset, config)?
         };
         drop(manager.connect()?);
+        manager.make_indexes(dataset)?;
         Ok(Self::new(dataset, config, manager, None))
     }
 
@@ -243,6 +268,23 @@ impl Pool {
     /// The users of the dataset.
     pub fn users(&self) -> &Users {
         &self.users
+    }
+
+    /// Deletes all users that were inserted through this pool and are still there; returns how many. The
+    /// dataset is then what it was before, which a pool does not see to by itself: after an error, what it
+    /// inserted is there to be looked at.
+    ///
+    /// Users whose insertion ended in a lost connection are not among them, as nobody knows their numbers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::run`](crate::Client::run). Users that could not be deleted can be later.
+    pub fn delete_inserted(&self) -> Result<u64, DbloadError> {
+        // Where there are none, a server that is gone is not waited for.
+        if self.manager.inserted.is_empty() {
+            return Ok(0);
+        }
+        self.session()?.delete_inserted()
     }
 
     /// Opens one more connection, closes it, and tells how long opening it took.
@@ -314,6 +356,8 @@ pub(crate) struct Manager {
     /// Whether all statements are prepared at once, or each when it is first asked for.
     prepares: bool,
     types: TypeCache,
+    operations: Arc<[Operation]>,
+    inserted: Inserted,
 }
 
 impl Manager {
@@ -326,7 +370,16 @@ impl Manager {
             answer_limit: config.statement_timeout.map(|limit| limit + SILENCE),
             prepares: true,
             types: TypeCache::default(),
+            operations: config.operations.as_slice().into(),
+            inserted: Inserted::default(),
         })
+    }
+
+    fn make_indexes(&self, dataset: &Dataset) -> Result<(), DbloadError> {
+        if self.operations.contains(&Operation::Search) {
+            operation::create_search_index(dataset)?;
+        }
+        Ok(())
     }
 
     fn checkout_error(&self, limit: Duration, error: &r2d2::Error) -> DbloadError {
@@ -350,7 +403,13 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Session, DbloadError> {
         let connection = self.target.open(self.types.clone())?;
-        let mut session = Session::new(connection, self.target.redacted(), &self.schema);
+        let mut session = Session::new(
+            connection,
+            self.target.redacted(),
+            &self.schema,
+            self.operations.clone(),
+            self.inserted.clone(),
+        );
         session.set_up(&self.settings, self.answer_limit)?;
         if self.prepares {
             session.prepare_all()?;

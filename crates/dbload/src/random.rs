@@ -33,7 +33,7 @@ impl SplitMix64 {
     }
 
     /// A number in `0..bound`, by the high half of a 128-bit product (Lemire 2019, without the
-    /// rejection step: for the bounds used here, below 2²⁰, the bias is under 2⁻⁴⁴).
+    /// rejection step: the bias is below the bound divided by 2⁶⁴, at most 2⁻³²).
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         let high = (u128::from(self.next()) * u128::from(bound)) >> 64;
         u32::try_from(high).expect("the high half is below the bound, which is a u32")

@@ -1,30 +1,42 @@
 //! A connection that knows the statements of the operations.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use postgres::types::ToSql;
-
 use crate::DbloadError;
-use crate::answer::Answer;
 use crate::connection::{Connection, ConnectionError, Statement};
-use crate::operation::{Operation, Request};
+use crate::inserted::Inserted;
+use crate::operation::Operation;
 
-/// A connection with the statement of every operation, each prepared once.
+/// A connection with the statements of its operations, each prepared once; `execute.rs` has the
+/// operations.
 pub(crate) struct Session {
-    connection: Connection,
-    /// In the order of [`Operation::ALL`].
-    statements: Vec<Option<Statement>>,
+    pub(crate) connection: Connection,
+    /// In the order of [`Operation::ALL`]; none where they are not prepared yet.
+    pub(crate) statements: [Vec<Statement>; Operation::ALL.len()],
+    /// The users that were inserted through the pool.
+    pub(crate) inserted: Inserted,
+    pub(crate) schema: String,
+    operations: Arc<[Operation]>,
     server: String,
-    schema: String,
 }
 
 impl Session {
-    pub(crate) fn new(connection: Connection, server: &str, schema: &str) -> Self {
+    /// A session for these operations and no others.
+    pub(crate) fn new(
+        connection: Connection,
+        server: &str,
+        schema: &str,
+        operations: Arc<[Operation]>,
+        inserted: Inserted,
+    ) -> Self {
         Self {
             connection,
-            statements: vec![None; Operation::ALL.len()],
-            server: server.into(),
+            statements: Operation::ALL.map(|_| Vec::new()),
+            inserted,
             schema: schema.into(),
+            operations,
+            server: server.into(),
         }
     }
 
@@ -43,48 +55,33 @@ impl Session {
 
     /// Prepares what is not prepared yet.
     pub(crate) fn prepare_all(&mut self) -> Result<(), DbloadError> {
-        Operation::ALL
-            .into_iter()
-            .try_for_each(|operation| self.prepare(operation))
+        let operations = self.operations.clone();
+        operations
+            .iter()
+            .try_for_each(|&operation| self.prepare(operation))
     }
 
-    fn prepare(&mut self, operation: Operation) -> Result<(), DbloadError> {
-        let place = &mut self.statements[operation as usize];
-        if place.is_none() {
-            match self.connection.prepare(&operation.sql(&self.schema)) {
-                Ok(statement) => *place = Some(statement),
-                Err(error) => {
-                    return Err(
-                        self.failed(format!("preparing the statement of {operation}"), &error)
-                    );
-                }
+    /// Prepares the statements of an operation, unless they are.
+    pub(crate) fn prepare(&mut self, operation: Operation) -> Result<(), DbloadError> {
+        if !self.statements[operation as usize].is_empty() {
+            return Ok(());
+        }
+        if !self.operations.contains(&operation) {
+            let reason = format!("{operation} is none of those that the pool was opened for");
+            return Err(DbloadError::parameter("operation", reason));
+        }
+        let prepared = operation
+            .sql(&self.schema)
+            .iter()
+            .map(|sql| self.connection.prepare(sql))
+            .collect::<Result<_, _>>();
+        match prepared {
+            Ok(statements) => self.statements[operation as usize] = statements,
+            Err(error) => {
+                return Err(self.failed(format!("preparing the statement of {operation}"), &error));
             }
         }
         Ok(())
-    }
-
-    /// Sends the request and decodes the whole answer.
-    pub(crate) fn run(&mut self, request: &Request) -> Result<Answer, DbloadError> {
-        let operation = request.operation();
-        self.prepare(operation)?;
-        let outcome = match request {
-            Request::UserByName { name } => self.ask(operation, &[name]),
-            Request::NameRange { first, last } => self.ask(operation, &[first, last]),
-            Request::UsersByUids { uids } => self.ask(operation, &[uids]),
-            Request::CountExtremes => self.ask(operation, &[]),
-        };
-        outcome.map_err(|error| self.failed(operation.as_str(), &error))
-    }
-
-    fn ask(
-        &mut self,
-        operation: Operation,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Answer, ConnectionError> {
-        let statement = self.statements[operation as usize]
-            .as_ref()
-            .expect("a statement is prepared before it is executed");
-        Answer::decode(operation, &self.connection.query(statement, parameters)?)
     }
 
     /// The bytes of all rows that came so far.
@@ -104,7 +101,8 @@ impl Session {
         self.connection.is_broken() || self.connection.is_in_transaction()
     }
 
-    fn failed(&self, what: impl Into<String>, error: &ConnectionError) -> DbloadError {
+    /// The error of what was done, with the name of the server.
+    pub(crate) fn failed(&self, what: impl Into<String>, error: &ConnectionError) -> DbloadError {
         DbloadError::statement(&self.server, what, error)
     }
 }

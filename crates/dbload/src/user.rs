@@ -6,10 +6,11 @@ use std::fmt;
 use postgres::types::{FromSql, IsNull, Kind, ToSql, Type, private::BytesMut};
 use uuid::Uuid;
 
+use crate::nickname::Nickname;
 use crate::random::SplitMix64;
 
-/// The largest number of users: their names have six digits.
-pub const MAX_USERS: u32 = 999_999;
+/// The largest number of users.
+pub const MAX_USERS: u32 = 10_000_000;
 
 /// The gender column, an enumerated type in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,13 +75,13 @@ pub struct User {
     pub id: i32,
     /// Random identifier in the form of a version 4 UUID.
     pub uid: Uuid,
-    /// Unique: `user_000001` for the first user.
+    /// Unique: `user_000001` for the first user; see [`Users::name`].
     pub name: String,
     /// 20 to 60, both included.
     pub age: i16,
     /// Either, with equal probability.
     pub gender: Gender,
-    /// Two words and a number; not unique.
+    /// A Korean name and an English word, `김서연_otter`; not unique, some are more common than others.
     pub nickname: String,
     /// The address of a picture; one user in four has none.
     pub pic: Option<String>,
@@ -107,7 +108,7 @@ pub struct Users {
 }
 
 impl Users {
-    /// The first `count` users of `seed`; at most [`MAX_USERS`] have names of six digits.
+    /// The first `count` users of `seed`.
     pub fn new(seed: u64, count: u32) -> Self {
         Self { seed, count }
     }
@@ -123,8 +124,23 @@ impl Users {
     }
 
     /// The name of user `id`.
+    ///
+    /// `user_` and at least six digits. Where there are more, a letter before them says how many, `a` for
+    /// seven: in the collation `C` the order of names is then that of the numbers, whatever their length,
+    /// so that the names between two names are those of the numbers between them.
+    ///
+    /// ```
+    /// use dbload::Users;
+    ///
+    /// assert_eq!(Users::name(7), "user_000007");
+    /// assert_eq!(Users::name(999_999), "user_999999");
+    /// assert_eq!(Users::name(1_000_000), "user_a1000000");
+    /// assert!(Users::name(999_999) < Users::name(1_000_000));
+    /// ```
     pub fn name(id: u32) -> String {
-        format!("user_{id:06}")
+        let mut name = Vec::new();
+        push_name(id, &mut name);
+        String::from_utf8(name).expect("names are of letters and digits")
     }
 
     /// The identifier of user `id`, without computing the rest.
@@ -134,6 +150,32 @@ impl Users {
 
     /// The user with number `id`, from 1.
     pub fn user(&self, id: u32) -> User {
+        let Fields {
+            uid,
+            age,
+            gender,
+            nickname,
+            has_pic,
+        } = self.fields(id);
+        let pic = has_pic.then(|| {
+            let mut pic = Vec::with_capacity(PIC_BYTES);
+            push_pic(&uid, &mut pic);
+            String::from_utf8(pic).expect("addresses of pictures are ASCII")
+        });
+        User {
+            id: id.cast_signed(),
+            uid,
+            name: Self::name(id),
+            age,
+            gender,
+            nickname: nickname.parts.concat(),
+            pic,
+        }
+    }
+
+    /// What is drawn for user `id`, without the texts that follow from it: loading writes those where
+    /// they have to be.
+    pub(crate) fn fields(&self, id: u32) -> Fields {
         let mut random = self.generator(id);
         let uid = draw_uid(&mut random);
         let age = MIN_AGE + random.below(MAX_AGE - MIN_AGE + 1);
@@ -142,24 +184,12 @@ impl Users {
         } else {
             Gender::Female
         };
-        let adjective = pick(&mut random, &ADJECTIVES);
-        let noun = pick(&mut random, &NOUNS);
-        let nickname = format!("{adjective}_{noun}_{}", random.below(10_000));
-        let pic = (random.below(4) != 0).then(|| {
-            format!(
-                "https://pictures.example/{:02x}/{}.jpg",
-                uid.as_bytes()[0],
-                uid.simple()
-            )
-        });
-        User {
-            id: i32::try_from(id).expect("numbers of users have at most six digits"),
+        Fields {
             uid,
-            name: Self::name(id),
             age: i16::try_from(age).expect("ages are at most 60"),
             gender,
-            nickname,
-            pic,
+            nickname: Nickname::draw(&mut random, gender),
+            has_pic: random.below(4) != 0,
         }
     }
 
@@ -180,17 +210,45 @@ const MIN_AGE: u32 = 20;
 /// The largest age.
 const MAX_AGE: u32 = 60;
 
-const ADJECTIVES: [&str; 16] = [
-    "amber", "brave", "calm", "dusty", "eager", "fuzzy", "gentle", "happy", "icy", "jolly", "kind",
-    "lucky", "misty", "noble", "proud", "quiet",
-];
-const NOUNS: [&str; 16] = [
-    "badger", "comet", "dolphin", "ember", "falcon", "glacier", "heron", "island", "juniper",
-    "kestrel", "lantern", "meadow", "nebula", "otter", "pebble", "river",
-];
+/// What is drawn for a user.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fields {
+    pub(crate) uid: Uuid,
+    pub(crate) age: i16,
+    pub(crate) gender: Gender,
+    pub(crate) nickname: Nickname,
+    pub(crate) has_pic: bool,
+}
 
-fn pick(random: &mut SplitMix64, words: &[&'static str; 16]) -> &'static str {
-    words[random.below(16) as usize]
+/// Appends the name of user `id`.
+pub(crate) fn push_name(id: u32, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 10];
+    let mut rest = id;
+    let mut first = digits.len();
+    while rest > 0 || first > digits.len() - 6 {
+        first -= 1;
+        digits[first] += u8::try_from(rest % 10).expect("a digit is below 10");
+        rest /= 10;
+    }
+    out.extend_from_slice(b"user_");
+    if let Some(longer @ 1..) = (digits.len() - 6).checked_sub(first) {
+        out.push(b"abcd"[longer - 1]);
+    }
+    out.extend_from_slice(&digits[first..]);
+}
+
+/// How long the address of a picture is.
+pub(crate) const PIC_BYTES: usize = 64;
+
+/// Appends the address of the picture of user `uid`, [`PIC_BYTES`] long.
+pub(crate) fn push_pic(uid: &Uuid, out: &mut Vec<u8>) {
+    let mut digits = [0; 32];
+    uid.simple().encode_lower(&mut digits);
+    out.extend_from_slice(b"https://pictures.example/");
+    out.extend_from_slice(&digits[..2]);
+    out.push(b'/');
+    out.extend_from_slice(&digits);
+    out.extend_from_slice(b".jpg");
 }
 
 fn draw_uid(random: &mut SplitMix64) -> Uuid {
@@ -243,12 +301,12 @@ mod tests {
         assert!((9_500..10_500).contains(&male), "{male}");
         let without_pic = users.iter().filter(|user| user.pic.is_none()).count();
         assert!((4_500..5_500).contains(&without_pic), "{without_pic}");
-        assert!(users.iter().all(|user| user.nickname.len() <= 50));
+        assert!(users.iter().all(|user| user.nickname.chars().count() <= 12));
         assert!(
             users
                 .iter()
                 .flat_map(|user| &user.pic)
-                .all(|pic| pic.len() <= 256)
+                .all(|pic| pic.len() == PIC_BYTES)
         );
     }
 
@@ -259,18 +317,31 @@ mod tests {
         assert_eq!(user.uid.to_string(), "e336b7e4-e702-4b9e-96c6-5a33fde53369");
         assert_eq!(
             (user.age, user.gender, user.nickname.as_str()),
-            (37, Gender::Male, "lucky_falcon_5555")
+            (37, Gender::Male, "한준우_juniper")
         );
         let pic = "https://pictures.example/e3/e336b7e4e7024b9e96c65a33fde53369.jpg";
         assert_eq!(user.pic.as_deref(), Some(pic));
     }
 
     #[test]
+    fn names_have_the_order_of_the_numbers() {
+        let mut ids = vec![1, 2, 9, 10, 99_999, 100_000, 999_998, 999_999];
+        ids.extend([1_000_000, 1_000_001, 9_999_999, MAX_USERS, MAX_USERS + 1]);
+        ids.extend([99_999_999, 100_000_000, 999_999_999, u32::MAX]);
+        let names: Vec<String> = ids.iter().map(|&id| Users::name(id)).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        assert_eq!(Users::name(0), "user_000000");
+        assert_eq!(Users::name(u32::MAX), "user_d4294967295");
+    }
+
+    #[test]
     fn no_users_and_the_last_possible_one() {
         assert_eq!(Users::new(42, 0).iter().next(), None);
+        let last = Users::new(u64::MAX, MAX_USERS).user(MAX_USERS);
         assert_eq!(
-            Users::new(42, MAX_USERS).user(MAX_USERS).name,
-            "user_999999"
+            (last.id, last.name.as_str()),
+            (10_000_000, "user_b10000000")
         );
+        assert_eq!(Users::new(0, 1).user(1), Users::new(0, MAX_USERS).user(1));
     }
 }

@@ -2,13 +2,14 @@
 
 use std::fmt::{self, Write as _};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::account::{self, Account};
@@ -20,6 +21,9 @@ use crate::target::Target;
 
 /// How long a server may take until it answers.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a server may take to write down what it has in memory.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a start is tried when another program takes the port first.
 const ATTEMPTS: u32 = 5;
@@ -120,7 +124,7 @@ impl TemporaryServer {
         })
     }
 
-    /// Stops the server at once, as a crash would: who is connected is cut off. The data stay, for
+    /// Stops the server in good order: who is connected is cut off, and what was committed stays, for
     /// [`restart`](Self::restart).
     ///
     /// # Errors
@@ -153,8 +157,13 @@ impl TemporaryServer {
         let folder = self.running.folder.path();
         for mark in [folder::ENDED, folder::STOPPED] {
             let mark = folder.join(mark);
-            fs::remove_file(&mark)
-                .map_err(|error| DbloadError::start_io("removing", &mark, &error))?;
+            match fs::remove_file(&mark) {
+                // A guardian that was killed has written nothing.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(DbloadError::start_io("removing", &mark, &error));
+                }
+                _ => {}
+            }
         }
         let log = share(&self.running.log)?;
         self.running.guardian = process::guardian(
@@ -267,14 +276,30 @@ impl Running {
         }
     }
 
-    /// Has the guardian end the server and leave the folder; nothing where that was done before.
+    /// Ends the server in good order and the guardian with it, which leaves the folder; nothing where
+    /// that was done before.
     fn stop(&mut self) -> Result<(), DbloadError> {
-        let mark = self.folder.path().join(folder::STOPPED);
+        let folder = self.folder.path();
+        let mark = folder.join(folder::STOPPED);
         fs::write(&mark, "").map_err(|error| DbloadError::start_io("writing", &mark, &error))?;
+        let ended = folder.join(folder::ENDED);
+        let postmaster = fs::read_to_string(data_directory(folder).join("postmaster.pid"))
+            .ok()
+            .and_then(|state| state.lines().next()?.parse().ok())
+            .and_then(Pid::from_raw);
+        if let Some(postmaster) = postmaster.filter(|_| !ended.exists()) {
+            // An error means that it has ended in the meantime.
+            let _ = kill_process(postmaster, Signal::INT);
+            let deadline = Instant::now() + STOP_TIMEOUT;
+            while !ended.exists() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        // The guardian ends what has not ended by now.
         drop(self.guardian.stdin.take());
         self.guardian
             .wait()
-            .map_err(|error| DbloadError::start_io("ending the server in", &mark, &error))?;
+            .map_err(|error| DbloadError::start_io("ending the server in", folder, &error))?;
         Ok(())
     }
 

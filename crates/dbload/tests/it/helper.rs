@@ -96,6 +96,22 @@ fn process() {
                 Dataset::open_or_load(&url, &config).unwrap_or_else(|error| panic!("{error}"));
             println!("reused={}", dataset.reused());
         }
+        "load" => {
+            let variable = |name: &str| env::var(name).expect("the test gives it");
+            let config = DatasetConfig {
+                users: variable("TEST_USERS").parse().expect("a number"),
+                seed: 42,
+                schema: variable("TEST_SCHEMA"),
+            };
+            Dataset::open_or_load(&variable("TEST_URL"), &config)
+                .unwrap_or_else(|error| panic!("{error}"));
+            let status = std::fs::read_to_string("/proc/self/status").expect("a Linux system");
+            let peak = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmHWM:"))
+                .and_then(|rest| rest.trim().strip_suffix(" kB"));
+            println!("peak_kib={}", peak.expect("the kernel says so").trim());
+        }
         "obtain" => match Server::obtain() {
             Ok(server) => println!(
                 "obtained={} temporary={}",

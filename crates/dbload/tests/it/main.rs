@@ -8,8 +8,10 @@ mod faults;
 mod helper;
 mod lifetime;
 mod load;
+mod loading;
 mod operations;
 mod tls;
+mod writes;
 
 use std::sync::OnceLock;
 use std::time::Duration;
