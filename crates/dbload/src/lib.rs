@@ -71,5 +71,5 @@ pub use run::{
     Arrivals, Ended, HdrLog, Length, LoadModel, LoadPlan, LoadReport, MAX_RATE, OperationStats,
     Progress, Ramp, Second, SweepPoint, ThinkTime, knee,
 };
-pub use server::{Server, TemporaryServer};
+pub use server::{Server, ServerSettings, TemporaryServer};
 pub use user::{Gender, MAX_USERS, User, Users};

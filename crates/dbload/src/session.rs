@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::DbloadError;
-use crate::connection::{ConnectTimes, Connection, ConnectionError, Statement};
+use crate::connection::{Connection, ConnectionError, Statement};
 use crate::inserted::Inserted;
 use crate::operation::Operation;
 
@@ -84,9 +84,9 @@ impl Session {
         Ok(())
     }
 
-    /// How long it took to open the connection.
-    pub(crate) fn connect_times(&self) -> ConnectTimes {
-        self.connection.times()
+    /// The bytes of all rows that came so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.connection.row_bytes()
     }
 
     /// A round trip without a statement.

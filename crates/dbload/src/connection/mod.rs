@@ -54,13 +54,6 @@ pub(crate) struct Statement {
     columns: Vec<Type>,
 }
 
-impl Statement {
-    #[cfg(test)]
-    pub(crate) fn columns(&self) -> &[Type] {
-        &self.columns
-    }
-}
-
 pub(crate) struct Connection {
     wire: Wire,
     server_version: String,
@@ -70,8 +63,8 @@ pub(crate) struct Connection {
     prepared: u32,
     in_transaction: bool,
     broken: bool,
-    /// The bytes of all answers.
-    received: u64,
+    /// Of all answers: the fields of their rows, each with its length.
+    row_bytes: u64,
 }
 
 impl Connection {
@@ -107,8 +100,13 @@ impl Connection {
             prepared: 0,
             in_transaction: false,
             broken: false,
-            received: 0,
+            row_bytes: 0,
         }
+    }
+
+    /// The bytes of all rows that came so far: of their fields, each with its length.
+    pub(crate) fn row_bytes(&self) -> u64 {
+        self.row_bytes
     }
 
     /// The server's version, as `15.4`, with the packager's additions where there are some.
@@ -229,11 +227,6 @@ impl Connection {
         }
     }
 
-    /// The bytes of all answers so far, as the server sent them: rows with the headers of messages.
-    pub(crate) fn received(&self) -> u64 {
-        self.received
-    }
-
     fn run(
         &mut self,
         statement: &Statement,
@@ -293,7 +286,11 @@ impl Connection {
             let frame = self.wire.frame(answer.end)?;
             answer.end = frame.whole.end;
             match frame.tag {
-                b'D' => answer.rows += 1,
+                b'D' => {
+                    answer.rows += 1;
+                    let fields = frame.whole.len().saturating_sub(wire::HEADER + 2);
+                    self.row_bytes += fields as u64;
+                }
                 b'C' => answer.affected = affected(self.wire.message(&frame)),
                 b'E' => {
                     let error = ServerError::parse(self.wire.message(&frame))?;
@@ -306,7 +303,6 @@ impl Connection {
                 b'Z' => {
                     self.in_transaction = self.wire.message(&frame).last() != Some(&b'I');
                     self.wire.consume(answer.end);
-                    self.received += answer.end as u64;
                     return match failure {
                         Some(error) => Err(error.into()),
                         None => Ok(answer),

@@ -21,11 +21,6 @@ impl<'a> Rows<'a> {
         self.count
     }
 
-    /// How many bytes the server sent, with the headers of the messages.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.answer.len() as u64
-    }
-
     /// The rows in the order of the server.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Row<'a>> + use<'a> {
         let (answer, columns) = (self.answer, self.columns);

@@ -80,6 +80,40 @@ fn answers_are_those_of_the_other_client() {
 }
 
 #[test]
+fn an_execution_allocates_nothing_once_its_buffers_have_their_size() {
+    let mut connection = open();
+    let statement = connection
+        .prepare("SELECT x, x::text FROM generate_series(1, $1::int) x")
+        .expect("a good statement");
+    let mut sum = 0;
+    let mut ask = || {
+        let rows = connection.query(&statement, &[&1_000]).expect("an answer");
+        for row in rows.iter() {
+            let (number, text): (i32, &str) = (
+                row.try_get(0).expect("a number"),
+                row.try_get(1).expect("a text"),
+            );
+            sum += number as usize + text.len();
+        }
+    };
+    ask();
+    assert_eq!(allocation_counter::measure(ask).count_total, 0);
+    assert_eq!(sum, 2 * (500_500 + 2_893));
+}
+
+#[test]
+fn the_bytes_of_rows_are_counted() {
+    let mut connection = open();
+    let statement = connection
+        .prepare("SELECT 'abc', NULL::int FROM generate_series(1, 10)")
+        .expect("a good statement");
+    let before = connection.row_bytes();
+    connection.execute(&statement, &[]).expect("an answer");
+    // The length of each field, and what is in it.
+    assert_eq!(connection.row_bytes() - before, 10 * (4 + 3 + 4));
+}
+
+#[test]
 fn types_of_the_database_are_looked_up_once() {
     oracle()
         .batch_execute(

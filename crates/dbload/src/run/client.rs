@@ -265,11 +265,11 @@ impl<'a> Shared<'a> {
         let (connected_ns, end_ns, outcome) = match self.pool.session() {
             Ok(mut session) => {
                 let connected_ns = self.control.now_ns();
-                let before = session.connection.received();
+                let before = session.bytes();
                 let answer = session.run(&turn.request);
                 // Giving the connection back is not part of the latency.
                 let end_ns = self.control.now_ns();
-                let bytes = session.connection.received() - before;
+                let bytes = session.bytes() - before;
                 (connected_ns, end_ns, answer.map(|answer| (answer, bytes)))
             }
             Err(error) => {

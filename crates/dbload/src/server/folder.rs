@@ -18,6 +18,12 @@ const PREFIX: &str = "dbload-";
 /// server, then the guardian and every process of the server.
 pub(super) const LOG: &str = "server.log";
 
+/// Written by the guardian when the server has ended, for whatever reason.
+pub(super) const ENDED: &str = "ended";
+
+/// Written by the owner of a server that is to end and to leave its folder.
+pub(super) const STOPPED: &str = "stopped";
+
 /// A folder younger than this may be one whose log is not there or not locked yet.
 const GRACE: Duration = Duration::from_secs(60);
 

@@ -51,6 +51,9 @@ const SETTINGS: [&str; 19] = [
 /// CONT in case it is stopped. A file tells the owner that the server ended by itself, whose log the
 /// owner may then still read.
 ///
+/// Another file says that the owner wants the folder kept, for a server that takes up where this one
+/// stopped.
+///
 /// A parent-death signal would not do: it comes when the *thread* that started the server ends, and
 /// it leaves the folder.
 const GUARDIAN: &str = r#"
@@ -71,7 +74,7 @@ exec 3<&- </dev/null
 wait "$server"
 echo "$?" >"$directory/ended"
 wait
-rm -rf -- "$directory"
+[ -e "$directory/stopped" ] || rm -rf -- "$directory"
 "#;
 
 /// A command in a known environment, under the right account, out of reach of the terminal's signals.

@@ -2,13 +2,14 @@
 
 use std::fmt::{self, Write as _};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::account::{self, Account};
@@ -20,6 +21,9 @@ use crate::target::Target;
 
 /// How long a server may take until it answers.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a server may take to write down what it has in memory.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a start is tried when another program takes the port first.
 const ATTEMPTS: u32 = 5;
@@ -55,6 +59,10 @@ pub struct TemporaryServer {
     socket_url: String,
     redacted_url: String,
     version: String,
+    binaries: Binaries,
+    account: Option<Account>,
+    target: Target,
+    port: u16,
     running: Running,
 }
 
@@ -98,8 +106,9 @@ impl TemporaryServer {
         );
         let target = Target::parse(&url)?;
         let mut running = Running {
-            guardian: process::guardian(binaries, account, folder.path(), log, port)?,
+            guardian: process::guardian(binaries, account, folder.path(), share(&log)?, port)?,
             folder,
+            log,
         };
         let version = running.wait_until_ready(&target)?;
         Ok(Self {
@@ -107,8 +116,67 @@ impl TemporaryServer {
             socket_url,
             redacted_url: target.redacted().into(),
             version,
+            binaries: binaries.clone(),
+            account: account.cloned(),
+            target,
+            port,
             running,
         })
+    }
+
+    /// Stops the server in good order: who is connected is cut off, and what was committed stays, for
+    /// [`restart`](Self::restart).
+    ///
+    /// # Errors
+    ///
+    /// [`DbloadError::Start`] when the folder of the server cannot be written to.
+    pub fn stop(&mut self) -> Result<(), DbloadError> {
+        self.running.stop()
+    }
+
+    /// Stops the server, if it has not ended already, starts it again over the same data, with the same
+    /// port and password, and waits until it answers.
+    ///
+    /// ```
+    /// use dbload::{Server, TemporaryServer};
+    ///
+    /// let mut server = TemporaryServer::start()?;
+    /// server.stop()?;
+    /// assert!(Server::connect(server.url()).is_err());
+    /// server.restart()?;
+    /// assert!(Server::connect(server.url()).is_ok());
+    /// # Ok::<(), dbload::DbloadError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DbloadError::Start`] with the log when the server does not start again; another program may
+    /// have taken its port.
+    pub fn restart(&mut self) -> Result<(), DbloadError> {
+        self.running.stop()?;
+        let folder = self.running.folder.path();
+        for mark in [folder::ENDED, folder::STOPPED] {
+            let mark = folder.join(mark);
+            match fs::remove_file(&mark) {
+                // A guardian that was killed has written nothing.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(DbloadError::start_io("removing", &mark, &error));
+                }
+                _ => {}
+            }
+        }
+        let log = share(&self.running.log)?;
+        self.running.guardian = process::guardian(
+            &self.binaries,
+            self.account.as_ref(),
+            folder,
+            log,
+            self.port,
+        )?;
+        self.running
+            .wait_until_ready(&self.target)
+            .map_err(Failure::into_error)?;
+        Ok(())
     }
 
     /// The connection URL over TCP, with its password: not for messages.
@@ -173,6 +241,8 @@ struct Running {
     guardian: Child,
     /// Removed by the guardian, and once more by its own drop in case the guardian was killed.
     folder: TempDir,
+    /// Open, and thereby locked, for as long as the folder is in use.
+    log: File,
 }
 
 impl Running {
@@ -180,7 +250,7 @@ impl Running {
         let deadline = Instant::now() + START_TIMEOUT;
         let postmaster = data_directory(self.folder.path()).join("postmaster.pid");
         loop {
-            if self.folder.path().join("ended").exists()
+            if self.folder.path().join(folder::ENDED).exists()
                 || !matches!(self.guardian.try_wait(), Ok(None))
             {
                 return Err(self.ended());
@@ -204,6 +274,33 @@ impl Running {
             }
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Ends the server in good order and the guardian with it, which leaves the folder; nothing where
+    /// that was done before.
+    fn stop(&mut self) -> Result<(), DbloadError> {
+        let folder = self.folder.path();
+        let mark = folder.join(folder::STOPPED);
+        fs::write(&mark, "").map_err(|error| DbloadError::start_io("writing", &mark, &error))?;
+        let ended = folder.join(folder::ENDED);
+        let postmaster = fs::read_to_string(data_directory(folder).join("postmaster.pid"))
+            .ok()
+            .and_then(|state| state.lines().next()?.parse().ok())
+            .and_then(Pid::from_raw);
+        if let Some(postmaster) = postmaster.filter(|_| !ended.exists()) {
+            // An error means that it has ended in the meantime.
+            let _ = kill_process(postmaster, Signal::INT);
+            let deadline = Instant::now() + STOP_TIMEOUT;
+            while !ended.exists() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        // The guardian ends what has not ended by now.
+        drop(self.guardian.stdin.take());
+        self.guardian
+            .wait()
+            .map_err(|error| DbloadError::start_io("ending the server in", folder, &error))?;
+        Ok(())
     }
 
     fn ended(&self) -> Failure {
@@ -233,6 +330,12 @@ impl Drop for Running {
         // An error means that the guardian is gone already.
         let _ = self.guardian.wait();
     }
+}
+
+/// The log for another process, which then has the lock on it, too.
+fn share(log: &File) -> Result<File, DbloadError> {
+    log.try_clone()
+        .map_err(|error| DbloadError::start("sharing the log", error.to_string()))
 }
 
 /// 128 random bits as hexadecimal digits, which need no encoding in a URL.

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dbload::{Server, TemporaryServer};
+use dbload::{Server, ServerSettings, TemporaryServer};
 use rustix::process::geteuid;
 
 use super::helper::{self, Owner};
@@ -207,6 +207,60 @@ fn a_server_is_set_up_as_promised() {
         Server::connect(&without).is_err(),
         "a connection without password was let in"
     );
+}
+
+#[test]
+fn a_report_can_show_the_settings() {
+    let obtained = Server::connect(server().socket_url()).expect("a server");
+    let settings = obtained.settings().expect("the server tells");
+    assert_eq!(settings.version, server().version());
+    let mut client = connect(server().url());
+    for (name, value) in settings.entries() {
+        let expected: String = match name {
+            "version" | "encrypted" => continue,
+            "collation" => "C".into(),
+            "encoding" => "UTF8".into(),
+            name => client
+                .query_one("SELECT current_setting($1)", &[&name])
+                .expect("a plain query")
+                .get(0),
+        };
+        assert_eq!(value, expected, "{name}");
+    }
+    let shown = settings.to_string();
+    assert!(
+        shown.contains("fsync off") && shown.contains("shared_buffers 128MB"),
+        "{shown}"
+    );
+    assert!(ServerSettings::read("postgresql://me@%2Fnowhere/x").is_err());
+}
+
+#[test]
+fn a_server_takes_up_where_it_stopped() {
+    let mut server = own_server();
+    let mut client = connect(server.url());
+    client
+        .batch_execute("CREATE TABLE kept AS SELECT 7 AS x")
+        .expect("a plain statement");
+    let url = server.url().to_owned();
+    server.stop().expect("a running server");
+    assert!(client.batch_execute("SELECT 1").is_err());
+    assert!(Server::connect(&url).is_err());
+    // Again, and of a running server.
+    for _ in 0..2 {
+        server.restart().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(server.url(), url);
+        let row = connect(&url)
+            .query_one("SELECT x FROM kept", &[])
+            .expect("the table is still there");
+        assert_eq!(row.get::<_, i32>(0), 7);
+    }
+    let data = server.data_directory();
+    server.stop().expect("a running server");
+    server.stop().expect("a stopped server");
+    assert!(data.exists());
+    drop(server);
+    check_gone(&data, &url, Duration::ZERO);
 }
 
 #[track_caller]

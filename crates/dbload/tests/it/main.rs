@@ -2,6 +2,7 @@
 //!
 //! Most share one temporary server and use a schema each; those that break a server start their own.
 
+mod allocations;
 mod dataset;
 mod faults;
 mod helper;
@@ -11,6 +12,7 @@ mod load_faults;
 mod load_run;
 mod loading;
 mod operations;
+mod tls;
 mod writes;
 
 use std::sync::OnceLock;
