@@ -409,7 +409,7 @@ impl SmallDisk {
             .stderr(Stdio::null())
             .status()
             .is_ok_and(|status| status.success());
-        let disk = mounted.then_some(Self { folder })?;
+        let disk = mounted.then(|| Self { folder })?;
         let owner = fs::metadata(server.data_directory()).expect("the server's folder");
         let path = disk.path();
         chown(path, Some(owner.uid()), Some(owner.gid())).expect("a mount of our own");
