@@ -23,6 +23,7 @@ pub fn object(setting: &Setting, runs: &[Run]) -> Value {
             "url": setting.server.redacted_url(),
             "version": setting.server.version(),
             "temporary": setting.server.is_temporary(),
+            "settings": setting.settings.entries().into_iter().collect::<BTreeMap<_, _>>(),
         },
         "dataset": {
             "users": setting.dataset.users,

@@ -15,7 +15,7 @@ use benches::dbload::DbloadArgs;
 use benches::session::WorkloadError;
 use dbload::{
     Dataset, DatasetConfig, DbloadError, Ended, LoadPlan, LoadReport, Operation, Pool, Server,
-    SweepPoint,
+    ServerSettings, SweepPoint,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -28,6 +28,7 @@ use crate::failure::Failure;
 /// What all runs of one command have in common.
 struct Setting {
     server: Server,
+    settings: ServerSettings,
     dataset: DatasetConfig,
     plan: LoadPlan,
 }
@@ -45,8 +46,10 @@ pub fn run(shared: &DbloadArgs, args: &LoadRunArgs, json: bool) -> Result<(), Fa
     shared.load.check(false)?;
     let pools = args.pools(shared);
     let mut files = Files::create(args, pools.len() > 1)?;
+    let server = Server::obtain().map_err(failure)?;
     let setting = Setting {
-        server: Server::obtain().map_err(failure)?,
+        settings: server.settings().map_err(failure)?,
+        server,
         dataset: args.dataset(shared),
         plan,
     };
@@ -91,11 +94,11 @@ fn run_with(
     let mut live = Live::new(&setting.plan, pool_words(size), args.quiet);
     let mut unwritten = None;
     let report = setting.plan.run_observed(&pool, |progress| {
-        if let Some((second, latency)) = progress.second {
-            if let Err(error) = files.write(&pool_words(size), second, latency) {
-                unwritten = Some(error);
-                return ControlFlow::Break(());
-            }
+        if let Some((second, latency)) = progress.second
+            && let Err(error) = files.write(&pool_words(size), second, latency)
+        {
+            unwritten = Some(error);
+            return ControlFlow::Break(());
         }
         live.show(progress);
         match stop.load(Ordering::Relaxed) {

@@ -55,6 +55,14 @@ impl Text {
         };
         let (version, url) = (server.version(), server.redacted_url());
         self.line("server", &format!("PostgreSQL {version} at {url}{kind}"));
+        // The version is known by now.
+        for (i, settings) in setting.settings.entries()[1..].chunks(5).enumerate() {
+            let settings = settings
+                .iter()
+                .map(|(name, value)| format!("{name} {value}"));
+            let label = if i == 0 { "its settings" } else { "" };
+            self.line(label, &settings.collect::<Vec<_>>().join(", "));
+        }
         let (users, seed, schema) = (dataset.users, dataset.seed, &dataset.schema);
         self.line(
             "users",
