@@ -27,7 +27,7 @@ fn options_that_do_not_go_together_are_refused() {
     check_refused("--mix read --iterations 3", "cannot be used with");
     check_refused(
         "--operation user_by_name --duration 1s",
-        "--mix <NAME|FILE>",
+        "cannot be used with",
     );
     check_refused("--rate 100", "--mix <NAME|FILE>");
     check_refused("--mix read --arrivals fixed", "--rate <PER SECOND>");

@@ -22,14 +22,16 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(30);
 /// What a load run has besides the arguments that it shares with cases.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Load run")]
+// Of the group and not of `--mix` alone: clap forgets that an option requires `--mix` where that is in conflict.
+#[group(
+    id = "load_run",
+    multiple = true,
+    conflicts_with_all = ["operation", "iterations", "warmup", "timeline", "paced", "slowdown", "only"]
+)]
 pub struct LoadRunArgs {
     /// Run a load of this mix: origin, read, read-write, the name of an operation, or a file of TOML with the
     /// weights of operations
-    #[arg(
-        long,
-        value_name = "NAME|FILE",
-        conflicts_with_all = ["operation", "iterations", "warmup", "timeline", "paced", "slowdown", "only"]
-    )]
+    #[arg(long, value_name = "NAME|FILE")]
     pub mix: Option<String>,
     /// Open loop: operations arrive at this rate a second, and their latency counts from the scheduled arrival;
     /// without it a closed loop, in which each client waits for its answer
