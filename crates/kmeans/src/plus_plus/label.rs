@@ -6,10 +6,12 @@ pub(crate) trait Label: Copy + Default + PartialEq + Send + Sync {
     fn new(seed: usize) -> Self;
     /// The number of the seed.
     fn seed(self) -> usize;
+    /// The same labels, if they are bytes.
+    fn bytes(labels: &[Self]) -> Option<&[u8]>;
 }
 
 macro_rules! label {
-    ($type:ty) => {
+    ($type:ty, $bytes:expr) => {
         impl Label for $type {
             #[inline]
             fn new(seed: usize) -> Self {
@@ -21,9 +23,15 @@ macro_rules! label {
             fn seed(self) -> usize {
                 self as usize
             }
+
+            #[inline]
+            fn bytes(labels: &[Self]) -> Option<&[u8]> {
+                let bytes: fn(&[Self]) -> Option<&[u8]> = $bytes;
+                bytes(labels)
+            }
         }
     };
 }
 
-label!(u8);
-label!(u32);
+label!(u8, |labels| Some(labels));
+label!(u32, |_| None);

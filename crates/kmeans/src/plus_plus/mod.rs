@@ -110,31 +110,39 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
 
     /// Writes which of its seeds is nearest to each row.
     pub(crate) fn labels(&self, restart: usize, labels: &mut Vec<u32>) {
-        labels.clear();
-        for tile in self.tiles(restart, &self.labels) {
-            labels.extend(tile.iter().map(|label| label.seed() as u32));
-        }
+        labels.resize(self.samples.n_samples(), 0);
+        self.copy(restart, &self.labels, labels, |label| label.seed() as u32);
     }
 
     /// The squared distance of each row to that seed, packed and rounded up.
     pub(crate) fn closest(&self, restart: usize) -> Vec<u32> {
-        let mut closest = Vec::with_capacity(self.samples.n_samples());
-        for tile in self.tiles(restart, &self.closest) {
-            closest.extend_from_slice(tile);
-        }
+        let mut closest = vec![0; self.samples.n_samples()];
+        self.copy(restart, &self.closest, &mut closest, |closest| closest);
         closest
     }
 
-    /// What belongs to the rows of one restart, a tile at a time.
-    fn tiles<'b, T>(&self, restart: usize, all: &'b [T]) -> impl Iterator<Item = &'b [T]> {
+    /// Makes a copy of what belongs to the rows of one restart, in their order.
+    fn copy<T: Copy + Sync>(
+        &self,
+        restart: usize,
+        all: &[T],
+        copy: &mut [u32],
+        convert: impl Fn(T) -> u32 + Sync,
+    ) {
         let restarts = self.seeds.len();
         let tile_len = tile_len(&self.samples);
-        all.chunks(restarts * self.samples.chunk_len())
-            .flat_map(move |chunk| chunk.chunks(restarts * tile_len))
-            .map(move |tile| {
-                let len = tile.len() / restarts;
-                &tile[restart * len..][..len]
-            })
+        let chunk_len = self.samples.chunk_len();
+        let chunks = copy.par_chunks_mut(chunk_len);
+        let chunks = chunks.zip(all.par_chunks(restarts * chunk_len));
+        chunks.for_each(|(copy, all)| {
+            let tiles = copy.chunks_mut(tile_len);
+            for (copy, all) in tiles.zip(all.chunks(restarts * tile_len)) {
+                let own = &all[restart * copy.len()..][..copy.len()];
+                for (copy, &own) in copy.iter_mut().zip(own) {
+                    *copy = convert(own);
+                }
+            }
+        });
     }
 
     /// Takes the pending seeds into account, adds up the potentials and calls `visit` for every chunk.

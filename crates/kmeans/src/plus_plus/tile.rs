@@ -3,14 +3,11 @@
 use std::ops::Range;
 
 use super::Label;
-use crate::simd::{SPARE, distances, select_above, vectorized};
+use crate::simd::{IN_REGISTERS, SPARE, distances, look_up, select_above, vectorized};
 use crate::{Float, Samples};
 
 /// Most rows of a tile.
 const TILE: usize = 128;
-
-/// Seeds up to which comparing every label with every seed is faster than a look-up for every label.
-const FEW: usize = 12;
 
 /// Rows of a tile that is not the last of its chunk: few enough to stay in the second-level cache
 /// with those that come next.
@@ -74,20 +71,14 @@ impl<'a, F: Float> Tile<'a, F> {
 
     /// Selects the rows that are farther from their seed than can be skipped.
     pub(super) fn select<L: Label>(&mut self, closest: &[u32], labels: &[L], skip: &[u32]) {
-        let mut limits = [skip[0]; TILE];
+        let mut limits = [0; TILE];
         let limits = &mut limits[..labels.len()];
-        if skip.len() <= FEW {
-            vectorized!(|| {
-                for (seed, &skip) in skip.iter().enumerate().skip(1) {
-                    let seed = L::new(seed);
-                    for (limit, &label) in limits.iter_mut().zip(labels) {
-                        *limit = if label == seed { skip } else { *limit };
-                    }
+        match L::bytes(labels) {
+            Some(labels) if skip.len() <= IN_REGISTERS => look_up(labels, skip, limits),
+            _ => {
+                for (limit, label) in limits.iter_mut().zip(labels) {
+                    *limit = skip[label.seed()];
                 }
-            });
-        } else {
-            for (limit, label) in limits.iter_mut().zip(labels) {
-                *limit = skip[label.seed()];
             }
         }
         let count = select_above(closest, limits, &mut self.places, &mut self.near);

@@ -16,7 +16,7 @@ mod vector;
 #[macro_use]
 mod vectorized;
 
-pub(crate) use select::{SPARE, select_above};
+pub(crate) use select::{IN_REGISTERS, SPARE, look_up, select_above};
 pub(crate) use vectorized::vectorized;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use vectorized::{Avx2, Avx512};

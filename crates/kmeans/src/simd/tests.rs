@@ -138,3 +138,22 @@ fn what_is_above_its_limit_is_selected() {
         }
     }
 }
+
+#[test]
+fn entries_of_a_table_are_found() {
+    let table: Vec<u32> = (0..16).map(|i| i * 1000 + 1).collect();
+    let indices: Vec<u8> = (0..75).map(|i| i * i % 16).collect();
+    for width in [512, 256, 0] {
+        WIDEST.set(width);
+        for len in 0..=indices.len() {
+            let indices = &indices[..len];
+            let mut found = vec![7; len];
+            look_up(indices, &table, &mut found);
+            let expected: Vec<u32> = indices.iter().map(|&i| table[usize::from(i)]).collect();
+            assert_eq!(found, expected, "{len} of {width} bits");
+        }
+        let mut found = [7; 9];
+        look_up(&[0; 9], &table[3..4], &mut found);
+        assert_eq!(found, [table[3]; 9]);
+    }
+}
