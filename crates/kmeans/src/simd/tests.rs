@@ -141,8 +141,8 @@ fn what_is_above_its_limit_is_selected() {
 
 #[test]
 fn entries_of_a_table_are_found() {
-    let table: Vec<u32> = (0..16).map(|i| i * 1000 + 1).collect();
-    let indices: Vec<u8> = (0..75).map(|i| i * i % 16).collect();
+    let table: Vec<u32> = (1..=16).map(|i| i * 1_000_003).collect();
+    let indices: Vec<u8> = (0..75_u32).map(|i| (i * i % 17 % 16) as u8).collect();
     for width in [512, 256, 0] {
         WIDEST.set(width);
         for len in 0..=indices.len() {
