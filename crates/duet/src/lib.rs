@@ -19,6 +19,7 @@ pub mod calibrate;
 pub mod cli;
 pub mod conditions;
 pub mod config;
+pub mod container;
 pub mod disturbance;
 pub mod doctor;
 pub mod error;

@@ -1,7 +1,7 @@
 //! What each variant costs, in words.
 
 use super::words;
-use crate::analysis::{RunResult, VariantCosts};
+use crate::analysis::{ContainerCosts, RunResult, VariantCosts};
 
 /// A row of the table of costs.
 #[derive(Debug)]
@@ -16,6 +16,10 @@ pub struct CostRow {
     pub build: String,
     /// Its peak memory over the cases, as a ratio.
     pub memory: String,
+    /// Its image, where it runs in containers: size, layers, time.
+    pub image: Option<String>,
+    /// What its containers may use and did, in a sentence.
+    pub containers: Option<String>,
 }
 
 /// What each variant costs.
@@ -51,9 +55,44 @@ pub fn cost_rows(result: &RunResult) -> Vec<CostRow> {
             startup: startup.unwrap_or("–".into()),
             build: build.unwrap_or("–".into()),
             memory: memory(&costs.variant, result),
+            image: costs.container.as_ref().map(image),
+            containers: costs.container.as_ref().map(containers),
         }
     };
     result.variants.iter().map(row).collect()
+}
+
+fn image(costs: &ContainerCosts) -> String {
+    let stand_in = match &costs.stand_in {
+        Some(words) => format!("; base: {words}"),
+        None => String::new(),
+    };
+    format!(
+        "{} in {} layers, made in {:.1} s{stand_in}",
+        words::bytes(costs.image_bytes as f64),
+        costs.layers,
+        costs.image_seconds
+    )
+}
+
+fn containers(costs: &ContainerCosts) -> String {
+    let caps = format!("{} CPUs, {} without swap", costs.cpus, costs.memory);
+    if costs.containers == 0 {
+        return format!("{caps}; what their control groups counted could not be read");
+    }
+    let peak = match costs.memory_peak_bytes {
+        Some(bytes) => format!("at most {} held", words::bytes(bytes as f64)),
+        None => "memory not known".into(),
+    };
+    let throttled = match costs.throttled {
+        0 => "none stopped by the CPU quota".into(),
+        some => format!(
+            "{some} of {} stopped by the CPU quota, for {} together",
+            costs.containers,
+            words::time(costs.throttled_ns as f64)
+        ),
+    };
+    format!("{caps}; {peak}; {throttled}")
 }
 
 /// The ratio of peak memory over the cases: the median, and from where to where.
