@@ -13,7 +13,7 @@ use cargo_metadata::Message;
 use probe::{Identity, Libc, Linkage};
 use sha2::{Digest, Sha256};
 
-use crate::config::{Link, Program, Variant};
+use crate::config::{Containers, Link, Program, Variant};
 use crate::container::{Engine, ImageRequest};
 use crate::error::{Error, Result};
 use crate::fixture::Environment;
@@ -25,6 +25,9 @@ use crate::toolchain;
 
 /// Starts of each binary whose time is taken.
 const STARTS: usize = 20;
+
+/// The same where one of them is started in a container, which takes a second: the fewest that have an interval.
+const STARTS_IN_CONTAINERS: usize = 6;
 
 /// The longest that the starts of all variants may take together; a container as the runner needs a second
 /// for each.
@@ -43,8 +46,8 @@ pub struct Workshop<'a> {
     pub program: &'a Program,
     /// The container engine, where a variant needs it.
     pub engine: Option<&'a Engine>,
-    /// The build arguments of images that the environment may set.
-    pub build_args: &'a [String],
+    /// What the configuration says of images.
+    pub containers: &'a Containers,
     /// Builds of each variant. One is a build as anyone would make it; of several, each has its functions
     /// in another order.
     pub builds: usize,
@@ -112,11 +115,12 @@ impl Workshop<'_> {
         let epoch = std::env::var("SOURCE_DATE_EPOCH")
             .ok()
             .or_else(|| git(&["log", "-1", "--format=%ct"]));
+        let repository = self.containers.images.as_ref().unwrap_or(&self.program.bin);
         let image = engine.build(&ImageRequest {
             file: &self.workspace.join(file),
             binary,
-            name: &format!("{}:{name}", self.program.bin),
-            arguments: self.build_args,
+            name: &format!("{repository}:{name}"),
+            arguments: &self.containers.build_args,
             revision: revision.as_deref(),
             epoch: epoch.and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
         })?;
@@ -285,7 +289,11 @@ fn shuffled_layout(workspace: &Path, settings: &Variant, number: usize) -> Vec<S
 pub fn time_starts(variants: &mut [PlannedVariant]) {
     let mut times = vec![Vec::new(); variants.len()];
     let deadline = Instant::now() + LONGEST_STARTS;
-    for _ in 0..STARTS {
+    let starts = match variants.iter().any(|variant| variant.container.is_some()) {
+        true => STARTS_IN_CONTAINERS,
+        false => STARTS,
+    };
+    for _ in 0..starts {
         for (variant, times) in variants.iter().zip(&mut times) {
             let Launch {
                 mut command,

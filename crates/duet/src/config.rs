@@ -131,6 +131,8 @@ pub struct Containers {
     pub cpus: f64,
     /// Memory that each may use, as the engine writes it.
     pub memory: String,
+    /// The name of the images, whose tags are the variants; the program's where absent.
+    pub images: Option<String>,
     /// Build arguments that are taken from the environment, where they are set there.
     pub build_args: Vec<String>,
     /// The variants of `--containers`, the reference first.
@@ -143,6 +145,7 @@ impl Default for Containers {
             engine: "docker".into(),
             cpus: 6.0,
             memory: "8g".into(),
+            images: None,
             build_args: Vec::new(),
             compare: Vec::new(),
         }

@@ -107,7 +107,7 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
         kept: &results.binaries(),
         program: &config.program,
         engine: engine.as_ref(),
-        build_args: &config.containers.build_args,
+        containers: &config.containers,
         builds,
     };
     let prepare = || -> Result<(Plan, Journal, Stage)> {
@@ -222,7 +222,7 @@ pub fn images(config: Option<&Path>, names: &[String]) -> Result<String> {
         kept: &kept,
         program: &config.program,
         engine: engine.as_ref(),
-        build_args: &config.containers.build_args,
+        containers: &config.containers,
         builds: 1,
     };
     let mut table = format!(

@@ -161,7 +161,7 @@ impl Bench<'_> {
             program,
             // The instrument is tested on the program itself, also where the variant has a container.
             engine: None,
-            build_args: &[],
+            containers: &self.config.containers,
             builds: 1,
         };
         let built = workshop.build(&name, &settings)?;
