@@ -129,3 +129,60 @@ fn startup(variant: &PlannedVariant, reference: Option<&PlannedVariant>) -> Opti
         interval_95: stats::median_interval(&pairs, 1.0 - ALPHA).map(RatioInterval::from),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::{Engine, Image};
+    use crate::journal::{Entry, keep};
+    use crate::testing::{entries, plan};
+
+    #[test]
+    fn what_containers_used_is_put_together_by_variant() {
+        let mut plan = plan(2, &["a/b/c"]);
+        plan.variants[1].container = Some(Contained {
+            engine: Engine {
+                client: "docker".into(),
+                version: "1".into(),
+                cpus: 0.5,
+                memory: "256m".into(),
+            },
+            image: Image {
+                id: "sha256:1".into(),
+                name: "w:b".into(),
+                bytes: 9,
+                layers: 2,
+                seconds: 1.0,
+                stand_in: None,
+            },
+        });
+        let mut entries = entries(&plan);
+        let mut throttled = [0, 7].into_iter();
+        for entry in &mut entries {
+            if let Entry::Process(process) = entry
+                && process.variant == "b"
+            {
+                process.container = Some(ContainerUse {
+                    throttled_ns: throttled.next(),
+                    memory_peak_bytes: Some(100 + process.block as u64),
+                    ..ContainerUse::default()
+                });
+            }
+        }
+        let found = costs(&plan, &keep(&entries));
+        assert_eq!(found[0].container, None);
+        let container = found[1].container.as_ref().expect("it has an image");
+        assert_eq!(
+            (
+                container.containers,
+                container.throttled,
+                container.throttled_ns
+            ),
+            (2, 1, 7)
+        );
+        assert_eq!(
+            (container.memory_peak_bytes, container.layers),
+            (Some(101), 2)
+        );
+    }
+}

@@ -139,11 +139,17 @@ fn failure(output: &std::process::Output, name: &str) -> Error {
     let words = [&output.stdout, &output.stderr]
         .map(|bytes| String::from_utf8_lossy(bytes).trim().to_string());
     let words = words.join("\n");
-    let lines: Vec<&str> = words
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    let last = lines[lines.len().saturating_sub(8)..].join("\n  ");
+    // Not what the classic builder says of itself each time.
+    let idle = [
+        "DEPRECATED",
+        "Install the buildx",
+        "docs.docker.com/go/buildx",
+        "Sending build context",
+    ];
+    let says =
+        |line: &&str| !line.trim().is_empty() && !idle.iter().any(|words| line.contains(words));
+    let lines: Vec<&str> = words.lines().filter(says).collect();
+    let last = lines[lines.len().saturating_sub(4)..].join("\n  ");
     let is_missing = [
         "pull access denied",
         "manifest unknown",

@@ -114,3 +114,55 @@ fn memory(variant: &str, result: &RunResult) -> String {
         _ => "–".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn costs() -> ContainerCosts {
+        ContainerCosts {
+            image: "sha256:0".into(),
+            image_bytes: 22_400_000,
+            layers: 2,
+            image_seconds: 1.04,
+            stand_in: None,
+            cpus: 0.5,
+            memory: "256m".into(),
+            containers: 4,
+            throttled: 0,
+            throttled_ns: 0,
+            memory_peak_bytes: Some(19_000_000),
+        }
+    }
+
+    #[track_caller]
+    fn check(change: impl Fn(&mut ContainerCosts), image_part: &str, part: &str) {
+        let mut costs = costs();
+        change(&mut costs);
+        let (image, containers) = (image(&costs), containers(&costs));
+        assert!(image.contains(image_part), "{image}");
+        assert!(containers.contains(part), "{containers}");
+    }
+
+    #[test]
+    fn images_and_containers_in_words() {
+        check(
+            |_| {},
+            "22.4 MB in 2 layers, made in 1.0 s",
+            "0.5 CPUs, 256m without swap; at most 19",
+        );
+        check(|_| {}, "", "none stopped");
+        check(
+            |c| c.stand_in = Some("not Alpine".into()),
+            "base: not Alpine",
+            "",
+        );
+        check(
+            |c| (c.throttled, c.throttled_ns) = (3, 2_000_000_000),
+            "",
+            "3 of 4 stopped by the CPU quota, for 2",
+        );
+        check(|c| c.memory_peak_bytes = None, "", "memory not known");
+        check(|c| c.containers = 0, "", "could not be read");
+    }
+}
