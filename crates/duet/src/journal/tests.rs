@@ -427,7 +427,7 @@ fn a_long_journal_is_read_in_pieces_in_its_order() {
 #[test]
 fn what_a_container_used_is_read_back() {
     let (_, mut entries) = example();
-    let used = crate::container::ContainerUse {
+    let used = ContainerUse {
         memory_peak_bytes: Some(1 << 20),
         throttled_ns: Some(5),
         ..Default::default()
