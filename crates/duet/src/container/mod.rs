@@ -2,8 +2,8 @@
 //!
 //! A container is started by the engine's client, whose standard input and output are those of the program, so that
 //! the paced protocol goes through it unchanged. The program reads its own clock: what the engine takes to start and
-//! to end a container is never a part of a turn. Everything that is started carries a [label](Engine::label) of this
-//! process alone, and only what carries it is ever removed.
+//! to end a container is never a part of a turn. Everything that is started carries a label whose value is this
+//! process's alone, and only what carries it is ever removed.
 
 mod image;
 mod running;
