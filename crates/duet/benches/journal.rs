@@ -199,6 +199,7 @@ fn write(
                         cpu_ns: vec![0, 7_900_000],
                         rss_bytes: vec![90_000_000, 99_000_000],
                     }),
+                    container: None,
                     observation: Some(observation),
                     error: None,
                 })));

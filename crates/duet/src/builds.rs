@@ -1,5 +1,7 @@
 //! Builds every variant and asks the binary what it is.
 
+mod musl;
+
 use std::fmt::Display;
 use std::fs::{self, File, TryLockError};
 use std::io::{BufReader, ErrorKind};
@@ -11,15 +13,21 @@ use cargo_metadata::Message;
 use probe::{Identity, Libc, Linkage};
 use sha2::{Digest, Sha256};
 
-use crate::config::{Link, Program, Variant};
+use crate::config::{Containers, Link, Program, Variant};
+use crate::container::{Engine, ImageRequest};
 use crate::error::{Error, Result};
-use crate::plan::{Build, PlannedVariant};
-use crate::process;
+use crate::fixture::Environment;
+use crate::machine;
+use crate::plan::{Build, Contained, PlannedVariant};
+use crate::process::{self, Launch};
 use crate::terminal::{is_quiet, say};
 use crate::toolchain;
 
 /// Starts of each binary whose time is taken.
 const STARTS: usize = 20;
+
+/// The same where one of them is started in a container, which takes a second: the fewest that have an interval.
+const STARTS_IN_CONTAINERS: usize = 6;
 
 /// The longest that the starts of all variants may take together; a container as the runner needs a second
 /// for each.
@@ -36,6 +44,10 @@ pub struct Workshop<'a> {
     pub kept: &'a Path,
     /// The program.
     pub program: &'a Program,
+    /// The container engine, where a variant needs it.
+    pub engine: Option<&'a Engine>,
+    /// What the configuration says of images.
+    pub containers: &'a Containers,
     /// Builds of each variant. One is a build as anyone would make it; of several, each has its functions
     /// in another order.
     pub builds: usize,
@@ -55,6 +67,7 @@ impl Workshop<'_> {
             binary_bytes: 0,
             build_seconds: None,
             startup_ns: None,
+            container: None,
             more_builds: Vec::new(),
             identity: Identity::of_this_process("system"),
             settings: settings.clone(),
@@ -66,7 +79,10 @@ impl Workshop<'_> {
             let seconds = started.elapsed().as_secs_f64();
             let build = self.keep(name, number, &built.executable)?;
             drop(lock);
-            let identity = identity_of(name, settings, &build.binary)?;
+            if number == 0 {
+                variant.container = self.image(name, settings, &build.binary)?;
+            }
+            let identity = identity_of(&variant, &build.binary)?;
             check_identity(name, settings, &identity)?;
             if number == 0 {
                 variant.identity = identity;
@@ -80,6 +96,38 @@ impl Workshop<'_> {
         }
         warn_of_equal(&variant);
         Ok(variant)
+    }
+
+    /// Puts the binary of a variant that runs in containers into its image.
+    fn image(&self, name: &str, settings: &Variant, binary: &Path) -> Result<Option<Contained>> {
+        let (Some(file), Some(engine)) = (&settings.container, self.engine) else {
+            return Ok(None);
+        };
+        if self.builds > 1 {
+            return Err(Error::Usage(format!(
+                "variant `{name}` runs in containers, of which there is one image: leave --builds out"
+            )));
+        }
+        let git = |args: &[&str]| {
+            machine::answer(Command::new("git").current_dir(self.workspace).args(args))
+        };
+        let revision = git(&["rev-parse", "HEAD"]);
+        let epoch = std::env::var("SOURCE_DATE_EPOCH")
+            .ok()
+            .or_else(|| git(&["log", "-1", "--format=%ct"]));
+        let repository = self.containers.images.as_ref().unwrap_or(&self.program.bin);
+        let image = engine.build(&ImageRequest {
+            file: &self.workspace.join(file),
+            binary,
+            name: &format!("{repository}:{name}"),
+            arguments: &self.containers.build_args,
+            revision: revision.as_deref(),
+            epoch: epoch.and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
+        })?;
+        Ok(Some(Contained {
+            engine: engine.clone(),
+            image,
+        }))
     }
 
     /// Waits until no other run builds in this target folder: what cargo built must be copied before another
@@ -164,6 +212,10 @@ impl Workshop<'_> {
             Some(Link::Dynamic) => flags.push("-Ctarget-feature=-crt-static".into()),
             None => {}
         }
+        if settings.link == Some(Link::Dynamic) && settings.target.ends_with("-musl") {
+            let folder = self.target_folder.join("duet-musl");
+            flags.extend(musl::dynamic(self.workspace, settings, &folder)?);
+        }
         if self.builds > 1 {
             flags.extend(shuffled_layout(self.workspace, settings, number));
             // A folder for each layout: cargo would otherwise build everything anew whenever it changes.
@@ -237,11 +289,20 @@ fn shuffled_layout(workspace: &Path, settings: &Variant, number: usize) -> Vec<S
 pub fn time_starts(variants: &mut [PlannedVariant]) {
     let mut times = vec![Vec::new(); variants.len()];
     let deadline = Instant::now() + LONGEST_STARTS;
-    for _ in 0..STARTS {
+    let starts = match variants.iter().any(|variant| variant.container.is_some()) {
+        true => STARTS_IN_CONTAINERS,
+        false => STARTS,
+    };
+    for _ in 0..starts {
         for (variant, times) in variants.iter().zip(&mut times) {
-            let mut command = identity_command(&variant.settings, &variant.binary);
+            let Launch {
+                mut command,
+                container,
+            } = identity_launch(variant, &variant.binary);
             command.stdout(Stdio::null()).stderr(Stdio::null());
             let started = Instant::now();
+            // A container is removed after its time was taken.
+            let _container = container;
             if command.status().is_ok_and(|status| status.success()) {
                 times.push(started.elapsed().as_nanos() as u64);
             }
@@ -302,20 +363,25 @@ fn run_cargo(mut command: Command, program: &Program) -> std::result::Result<Bui
     })
 }
 
-/// The command that makes a binary say what it is.
-fn identity_command(settings: &Variant, binary: &Path) -> Command {
-    let mut command = process::command(settings, binary, &["identity".into(), "--json".into()]);
-    command.stdin(Stdio::null());
-    command
+/// What makes a binary say what it is.
+fn identity_launch(variant: &PlannedVariant, binary: &Path) -> Launch {
+    let args = ["identity".into(), "--json".into()];
+    let mut launch = process::launch(variant, binary, &args, &Environment::new(), false);
+    launch.command.stdin(Stdio::null());
+    launch
 }
 
 /// Runs the variant's binary with `identity --json` and reads its answer.
-fn identity_of(name: &str, settings: &Variant, binary: &Path) -> Result<Identity> {
+fn identity_of(variant: &PlannedVariant, binary: &Path) -> Result<Identity> {
     let refused = |message: String| Error::Identity {
-        variant: name.into(),
+        variant: variant.name.clone(),
         message,
     };
-    let mut command = identity_command(settings, binary);
+    // The container is removed at the end of this function, whatever it finds.
+    let Launch {
+        mut command,
+        container: _container,
+    } = identity_launch(variant, binary);
     let output = command.output().map_err(|error| {
         refused(format!(
             "{} cannot be run: {error}",

@@ -1,19 +1,18 @@
 //! Calibration: how long an iteration of a case takes, and so how its blocks are cut into turns.
 
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use probe::Identity;
 
-use crate::block::paced_command;
+use crate::block::paced_launch;
 use crate::config::{Case, Suite};
 use crate::error::Result;
 use crate::plan::{NotRun, Plan, PlannedCase};
-use crate::process::{Failure, Process};
+use crate::process::{Failure, Launch, Process};
 use crate::progress::Progress;
 use crate::stage::Stage;
-use crate::turns::{Interleave, Shape, Turns, can_be_stopped};
+use crate::turns::{Interleave, Shape, Turns};
 
 /// CPU time over wall time up to which a case counts as single-threaded.
 const ONE_THREADS_CPU: f64 = 1.1;
@@ -79,13 +78,10 @@ fn calibrate_case(
         analysis: case.analysis.clone(),
         expect: case.expect.clone(),
     };
-    let command = paced_command(plan, &planned, (0, 0), &environment);
+    let command = paced_launch(plan, &planned, (0, 0), &environment);
     let timeout = Duration::from_secs(case.timeout_seconds);
     let found = try_out(command, timeout, stage.interrupted)?;
-    let unstoppable = plan
-        .variants
-        .iter()
-        .find(|variant| !can_be_stopped(&variant.settings.runner));
+    let unstoppable = plan.variants.iter().find(|variant| !variant.is_direct());
     let shape = Shape {
         iteration_seconds: found.iteration_seconds,
         works_elsewhere: !planned.needs.is_empty(),
@@ -94,6 +90,13 @@ fn calibrate_case(
     let interleave = match forced {
         None => Interleave::for_shape(&shape),
         Some(Interleave::Concurrent) => {
+            if let Some(variant) = unstoppable {
+                return Err(format!(
+                    "--concurrent puts each program on a CPU of its own, and between the tool and that of `{}` stands \
+                     something else; leave it out",
+                    variant.name
+                ));
+            }
             found.check_single_threaded(&shape)?;
             Interleave::Concurrent
         }
@@ -168,7 +171,7 @@ impl TryOut {
 
 /// Runs a process for a few iterations.
 pub(crate) fn try_out(
-    command: Command,
+    command: impl Into<Launch>,
     timeout: Duration,
     interrupted: &AtomicBool,
 ) -> std::result::Result<TryOut, String> {

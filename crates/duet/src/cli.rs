@@ -17,7 +17,7 @@ use crate::run::{self, Amount, Request};
 use crate::terminal::{self, print, say, tell};
 use crate::turns::Interleave;
 use crate::units::{parse_difference, parse_duration, parse_share};
-use crate::{doctor, gate, journal, report, verify};
+use crate::{container, doctor, gate, journal, report, verify};
 
 /// Compares builds of a program, interleaved process by process: faster, slower, equivalent?
 #[derive(Debug, Parser)]
@@ -55,6 +55,16 @@ enum Command {
     Gate(GateArgs),
     /// Look for what would spoil a measurement on this machine, and say what to do
     Doctor(DoctorArgs),
+    /// Build the images of the variants that run in containers, for compose.yaml and for people
+    Images(ImagesArgs),
+    /// Remove the containers of a tool that was killed: what its guardian does
+    #[command(name = container::SWEEP_COMMAND, hide = true)]
+    SweepContainers {
+        /// The engine's client
+        client: String,
+        /// The label's value
+        label: String,
+    },
     /// Keep a CPU busy for some seconds: what the doctor stops and continues
     #[command(name = doctor::SPIN_COMMAND, hide = true)]
     Spin,
@@ -68,6 +78,9 @@ struct RunArgs {
     /// The variants to compare, the reference first
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     variants: Vec<String>,
+    /// Debian against Alpine, each in containers with capped CPUs and memory, as [containers] of duet.toml says
+    #[arg(long, conflicts_with = "variants")]
+    containers: bool,
     /// Only the cases whose id matches
     #[arg(long, value_name = "GLOB")]
     cases: Option<String>,
@@ -100,7 +113,7 @@ struct RunArgs {
     no_gates: bool,
     /// Go on with an interrupted run, under its own plan
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "suite", "variants", "cases", "blocks", "detect", "budget", "builds", "seed", "config",
+        "suite", "variants", "containers", "cases", "blocks", "detect", "budget", "builds", "seed", "config",
         "interleave", "concurrent", "no_gates",
     ])]
     resume: Option<PathBuf>,
@@ -169,6 +182,16 @@ struct GateArgs {
 }
 
 #[derive(Debug, Args)]
+struct ImagesArgs {
+    /// The variants; all that have a `container` by default
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    variants: Vec<String>,
+    /// The configuration; as for `run`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 struct DoctorArgs {
     /// The configuration; as for `run`
     #[arg(long, value_name = "FILE")]
@@ -228,6 +251,7 @@ fn dispatch(command: Command) -> Result<u8> {
                     config: args.config,
                     suite: args.suite,
                     variants: args.variants,
+                    containers: args.containers,
                     cases: args.cases,
                     builds: args.builds,
                     seed: args.seed,
@@ -244,6 +268,15 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Verify(args) => test_instrument(&args),
         Command::Gate(args) => pass_gate(args),
         Command::Doctor(args) => doctor::run(args.config.as_deref(), args.json),
+        Command::Images(args) => {
+            let table = run::images(args.config.as_deref(), &args.variants)?;
+            print(table.trim_end());
+            Ok(0)
+        }
+        Command::SweepContainers { client, label } => {
+            container::sweep(&client, &label);
+            Ok(0)
+        }
         Command::Spin => {
             doctor::spin();
             Ok(0)

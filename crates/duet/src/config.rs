@@ -32,6 +32,9 @@ pub struct Config {
     /// How much each suite measures, by name.
     #[serde(default)]
     suite: BTreeMap<String, Suite>,
+    /// What containers may use, and what is compared in them.
+    #[serde(default)]
+    pub containers: Containers,
     /// The variants by name.
     #[serde(default)]
     pub variant: BTreeMap<String, Variant>,
@@ -110,9 +113,69 @@ pub struct Variant {
     /// Environment of the running program.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// The file, from this file's folder, that puts the program into an image, in whose containers it then runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<PathBuf>,
     /// A command put before the program and its arguments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runner: Vec<String>,
+}
+
+/// What containers may use, and what is compared in them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Containers {
+    /// The client of the engine.
+    pub engine: String,
+    /// CPU time per time, in CPUs, that each container may use; all of the machine's where it has fewer.
+    pub cpus: f64,
+    /// Memory that each may use, as the engine writes it.
+    pub memory: String,
+    /// The name of the images, whose tags are the variants; the program's where absent.
+    pub images: Option<String>,
+    /// Build arguments that are taken from the environment, where they are set there.
+    pub build_args: Vec<String>,
+    /// The variants of `--containers`, the reference first.
+    compare: Vec<Spanned<String>>,
+}
+
+impl Default for Containers {
+    fn default() -> Self {
+        Self {
+            engine: "docker".into(),
+            cpus: 6.0,
+            memory: "8g".into(),
+            images: None,
+            build_args: Vec::new(),
+            compare: Vec::new(),
+        }
+    }
+}
+
+impl Containers {
+    fn check(&self) -> std::result::Result<(), String> {
+        if self.engine.is_empty() {
+            return Err(
+                "[containers] engine is empty; write the client's name, such as \"docker\"".into(),
+            );
+        }
+        if !(self.cpus >= 0.01 && self.cpus <= 4096.0) {
+            return Err(format!(
+                "[containers] cpus = {} must be a number of CPUs from 0.01, for example 6 or 0.5",
+                self.cpus
+            ));
+        }
+        let number = self.memory.trim_end_matches(['b', 'k', 'm', 'g']);
+        let is_size = self.memory.len() <= number.len() + 1
+            && number.parse::<u64>().is_ok_and(|size| size > 0);
+        match is_size {
+            true => Ok(()),
+            false => Err(format!(
+                "[containers] memory = {:?} must be a size as the engine writes it, for example \"8g\" or \"256m\"",
+                self.memory
+            )),
+        }
+    }
 }
 
 /// How the C library is linked.
@@ -307,9 +370,15 @@ impl Config {
                 check_name(kind, name)?;
             }
         }
-        for name in self.compare.iter().flatten() {
+        for name in self
+            .compare
+            .iter()
+            .flatten()
+            .chain(&self.containers.compare)
+        {
             known(text, name, "variant", self.variant.keys())?;
         }
+        self.containers.check()?;
         for (name, variant) in &self.variant {
             if variant.target.is_empty() {
                 return Err(format!(
@@ -323,6 +392,16 @@ impl Config {
                     "variant `{name}`: its binary is built already; leave toolchain and rustflags out, or binary"
                 ));
             }
+        }
+        if let Some((name, _)) = self
+            .variant
+            .iter()
+            .find(|(_, variant)| variant.container.is_some() && !variant.runner.is_empty())
+        {
+            return Err(format!(
+                "variant `{name}`: it has a container, and a runner as well, which would run the engine's client and \
+                 not the program; leave one out"
+            ));
         }
         for (name, fixture) in &self.fixture {
             if fixture.command.is_empty() {
@@ -401,6 +480,27 @@ impl Config {
                 list(self.suite.keys())
             ))
         })
+    }
+
+    /// The variants of `--containers`.
+    ///
+    /// # Errors
+    /// A file that names none.
+    pub fn of_containers(&self) -> Result<Vec<String>> {
+        let names: Vec<String> = self
+            .containers
+            .compare
+            .iter()
+            .map(|name| name.get_ref().clone())
+            .collect();
+        match names.is_empty() {
+            true => Err(Error::Usage(
+                "--containers: the configuration does not say what is compared in containers; write [containers] \
+                 with compare = [\"debian\", \"alpine\"], and variants of these names that have a `container`"
+                    .into(),
+            )),
+            false => Ok(names),
+        }
     }
 
     /// The variants to compare, the reference first: those of `chosen`, else those of the file.

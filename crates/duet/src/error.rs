@@ -60,6 +60,9 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// A container engine that is not there, or an image or container that cannot be had.
+    #[error("{0}")]
+    Container(String),
     /// The run was ended by a signal.
     #[error("{0}")]
     Interrupted(String),

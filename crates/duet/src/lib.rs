@@ -7,6 +7,8 @@
 //! else went on, [`journal`] keeps what they report, [`analysis`] turns it into
 //! comparisons with the procedures of [`stats`], and [`report`] shows them.
 //!
+//! Where variants run in containers, [`container`] makes their images and starts and removes what they run in.
+//!
 //! [`verify`] tests all of that as an instrument is tested.
 //!
 //! Nothing here knows any workload: cases are argument lists, observations are JSON.
@@ -19,6 +21,7 @@ pub mod calibrate;
 pub mod cli;
 pub mod conditions;
 pub mod config;
+pub mod container;
 pub mod disturbance;
 pub mod doctor;
 pub mod error;

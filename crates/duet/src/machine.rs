@@ -151,7 +151,7 @@ fn git(workspace: &Path) -> Option<Git> {
 }
 
 /// What a command prints; `None` if it cannot be run or fails.
-fn answer(command: &mut Command) -> Option<String> {
+pub(crate) fn answer(command: &mut Command) -> Option<String> {
     let output = command.output().ok()?;
     output
         .status

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::conditions::Gates;
 use crate::config::{Fixture, MOST_BLOCKS, Variant};
+use crate::container::{Engine, Image};
 use crate::pilot::Pilot;
 use crate::schedule::{balanced_order, balanced_orders, generator};
+use crate::turns::can_be_stopped;
 pub use crate::turns::{Interleave, Turns};
 
 /// The version of `plan.toml`.
@@ -90,6 +92,9 @@ pub struct PlannedVariant {
     /// took turns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup_ns: Option<Vec<u64>>,
+    /// The container engine and the image that it runs in, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Contained>,
     /// The builds after the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more_builds: Vec<Build>,
@@ -97,6 +102,24 @@ pub struct PlannedVariant {
     pub identity: Identity,
     /// How it is built and run.
     pub settings: Variant,
+}
+
+/// The engine and the image of a variant that runs in containers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contained {
+    /// The engine, and what each container may use.
+    pub engine: Engine,
+    /// The image.
+    pub image: Image,
+}
+
+impl PlannedVariant {
+    /// Whether the process that the tool starts is the program itself, so that a stop reaches it and its time is the
+    /// program's.
+    pub fn is_direct(&self) -> bool {
+        self.container.is_none() && can_be_stopped(&self.settings.runner)
+    }
 }
 
 /// A further build of a variant.

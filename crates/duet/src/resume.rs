@@ -42,6 +42,13 @@ pub fn resume(folder: &Path) -> Result<(Plan, RunResult, Results)> {
         journal.cut(read.whole_bytes)?;
     }
     check_binaries(&plan)?;
+    for contained in plan
+        .variants
+        .iter()
+        .filter_map(|variant| variant.container.as_ref())
+    {
+        contained.engine.check(&contained.image)?;
+    }
     let interrupted = catch_signals()?;
     let mut stage = Stage {
         surroundings: plan.surroundings.clone(),

@@ -15,6 +15,7 @@ use crate::builds::{self, Workshop};
 use crate::calibrate::calibrate;
 use crate::conditions::Gates;
 use crate::config::{Case, Config, MOST_BLOCKS, Suite, Variant};
+use crate::container::Engine;
 use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::machine::Machine;
@@ -38,6 +39,8 @@ pub struct Request {
     pub suite: Option<String>,
     /// The variants, the reference first.
     pub variants: Vec<String>,
+    /// Compare what `[containers]` says.
+    pub containers: bool,
     /// A glob over the cases' ids.
     pub cases: Option<String>,
     /// What decides the number of blocks.
@@ -77,7 +80,10 @@ const MOST_BUILDS: usize = 16;
 pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let project = Project::find(request.config.as_deref())?;
     let (config, workspace) = (&project.config, &project.folder);
-    let chosen = config.variants(&request.variants)?;
+    let chosen = match request.containers {
+        true => config.variants(&config.of_containers()?)?,
+        false => config.variants(&request.variants)?,
+    };
     let suites = suites(config, request)?;
     let builds = builds_of(config, request, &suites)?;
 
@@ -86,6 +92,7 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     }
 
     let interrupted = catch_signals()?;
+    let engine = engine(config, &chosen)?;
     toolchain::ensure_targets(workspace, &chosen)?;
     let created = now();
     let name = match suites.as_slice() {
@@ -99,10 +106,13 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
         target_folder: &project.target,
         kept: &results.binaries(),
         program: &config.program,
+        engine: engine.as_ref(),
+        containers: &config.containers,
         builds,
     };
     let prepare = || -> Result<(Plan, Journal, Stage)> {
-        let variants = build(workshop, &chosen, &interrupted)?;
+        let mut variants = build(workshop, &chosen, &interrupted)?;
+        builds::time_starts(&mut variants);
         let mut stage = Stage {
             surroundings: Surroundings {
                 workspace: workspace.clone(),
@@ -156,6 +166,90 @@ pub fn run(request: &Request) -> Result<(Plan, RunResult, Results)> {
     let result = analyse(&plan, &blocks);
     report::write(&plan, &machine, &blocks, &result, &results)?;
     Ok((plan, result, results))
+}
+
+/// The container engine, asked whether it is there, where one of the variants needs it.
+fn engine(config: &Config, chosen: &[(String, Variant)]) -> Result<Option<Engine>> {
+    match chosen
+        .iter()
+        .any(|(_, variant)| variant.container.is_some())
+    {
+        true => Engine::reach(&config.containers).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Builds the images of variants that run in containers, all of them where none is named: a table of them.
+///
+/// # Errors
+/// As for building in [`run`], and a variant without a container.
+pub fn images(config: Option<&Path>, names: &[String]) -> Result<String> {
+    let project = Project::find(config)?;
+    let (config, workspace) = (&project.config, &project.folder);
+    let chosen: Vec<(String, Variant)> = config
+        .variant
+        .iter()
+        .filter(|(name, variant)| match names.is_empty() {
+            true => variant.container.is_some(),
+            false => names.contains(name),
+        })
+        .map(|(name, variant)| (name.clone(), variant.clone()))
+        .collect();
+    let known = |name: &&String| {
+        chosen
+            .iter()
+            .any(|(other, variant)| other == *name && variant.container.is_some())
+    };
+    if let Some(name) = names.iter().find(|name| !known(name)) {
+        return Err(Error::Usage(format!(
+            "there is no variant `{name}` with a `container` in {}",
+            project.name()
+        )));
+    }
+    if chosen.is_empty() {
+        return Err(Error::Usage(format!(
+            "no variant of {} has a `container`",
+            project.name()
+        )));
+    }
+    let interrupted = catch_signals()?;
+    let engine = engine(config, &chosen)?;
+    toolchain::ensure_targets(workspace, &chosen)?;
+    let kept = project.target.join("duet-images");
+    let workshop = Workshop {
+        workspace,
+        target_folder: &project.target,
+        kept: &kept,
+        program: &config.program,
+        engine: engine.as_ref(),
+        containers: &config.containers,
+        builds: 1,
+    };
+    let mut table = format!(
+        "{:<28} {:>12} {:>12} {:>6}  C library\n",
+        "image", "bytes", "program", "layers"
+    );
+    for variant in build(workshop, &chosen, &interrupted)? {
+        let (Some(contained), identity) = (&variant.container, &variant.identity) else {
+            continue;
+        };
+        let image = &contained.image;
+        let libc = format!(
+            "{} {}, {}",
+            identity.libc,
+            identity.libc_version.as_deref().unwrap_or("?"),
+            identity.linkage
+        );
+        let stand_in = image
+            .stand_in
+            .as_ref()
+            .map_or(String::new(), |words| format!("; base: {words}"));
+        table += &format!(
+            "{:<28} {:>12} {:>12} {:>6}  {libc}{stand_in}\n",
+            image.name, image.bytes, variant.binary_bytes, image.layers
+        );
+    }
+    Ok(table)
 }
 
 /// Whether two processes can run at the same time, each on a CPU of its own.
@@ -386,7 +480,6 @@ fn build(
         ));
         variants.push(variant);
     }
-    builds::time_starts(&mut variants);
     Ok(variants)
 }
 

@@ -16,6 +16,7 @@ pub fn plan(blocks: usize, cases: &[&str]) -> Plan {
         binary_bytes: 1,
         build_seconds: None,
         startup_ns: None,
+        container: None,
         more_builds: Vec::new(),
         identity: Identity::of_this_process("system"),
         settings: Variant::default(),
@@ -78,6 +79,7 @@ pub fn entries(plan: &Plan) -> Vec<Entry> {
                     turns: (0..case.warmup_turns + case.turns).map(turn).collect(),
                     slices: None,
                     timeline: None,
+                    container: None,
                     observation: Some(Observation::new(case.id.clone(), variant.identity.clone())),
                     error: None,
                 })));

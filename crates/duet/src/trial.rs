@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::analysis::analyse_for_verdicts;
-use crate::block::{Block, paced_command, turn_in_slices};
+use crate::block::{Block, paced_launch, turn_in_slices};
 use crate::calibrate::{TryOut, try_out};
 use crate::conditions::Gates;
 use crate::config::Variant;
@@ -129,7 +129,7 @@ impl Trial {
         let found = self.try_out(interrupted)?;
         let plan = self.plan(&found, Interleave::Sliced, 1);
         let case = &plan.cases[0];
-        let command = paced_command(&plan, case, (0, 0), &Environment::new());
+        let command = paced_launch(&plan, case, (0, 0), &Environment::new());
         let timeout = Duration::from_secs(self.timeout_seconds);
         let mut process = Process::start(command, timeout, interrupted).map_err(words)?;
         process.wait_until_ready().map_err(words)?;
@@ -171,6 +171,7 @@ impl Trial {
             binary_bytes: 0,
             build_seconds: None,
             startup_ns: None,
+            container: None,
             more_builds: Vec::new(),
             identity: found.identity.clone(),
             settings: Variant::default(),

@@ -22,7 +22,7 @@ pub use blocks::DroppedBlock;
 pub use checks::{Check, Checks};
 pub use comparison::{Comparison, Estimate};
 pub use correction::{Correction, CorrectionMethod};
-pub use costs::{Startup, VariantCosts};
+pub use costs::{ContainerCosts, Startup, VariantCosts};
 pub use disturbances::{Disturbances, Share};
 pub use figures::{CaseFigures, Operations, VariantFigures};
 pub use over_time::OverTime;
@@ -154,7 +154,7 @@ fn analyse_with(plan: &Plan, blocks: &[KeptBlock], with_summaries: bool) -> RunR
         },
         comparisons,
         cases,
-        variants: costs::costs(plan),
+        variants: costs::costs(plan, blocks),
         not_run,
         dropped: blocks::dropped_blocks(blocks),
         disturbances: disturbances::disturbances(blocks),

@@ -50,6 +50,7 @@ fn process(case: &str, block: usize, variant: &str, wall_ns: &[u64], peak_rss: u
         turns: wall_ns.iter().enumerate().map(turn).collect(),
         slices: None,
         timeline: None,
+        container: None,
         observation: Some(observation),
         error: None,
     }))

@@ -4,16 +4,15 @@ mod checks;
 mod concurrent;
 mod sliced;
 
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::conditions::{Conditions, Watch};
 use crate::fixture::Environment;
 use crate::journal::ProcessEntry;
-use crate::plan::{Plan, PlannedCase};
-use crate::process::{self, Failure, Process};
-use crate::turns::{Interleave, can_be_stopped};
+use crate::plan::{Plan, PlannedCase, PlannedVariant};
+use crate::process::{self, Failure, Launch, Process};
+use crate::turns::Interleave;
 
 pub use concurrent::two_cpus;
 pub(crate) use sliced::turn_in_slices;
@@ -70,7 +69,7 @@ impl Block<'_> {
         let mut processes: Vec<ProcessEntry> =
             (0..order.len()).map(|v| self.entry(v, &order)).collect();
         let mut variants = self.plan.variants.iter();
-        let watch = Watch::start(variants.all(|variant| can_be_stopped(&variant.settings.runner)));
+        let watch = Watch::start(variants.all(PlannedVariant::is_direct));
         let result = match self.case.interleave {
             Interleave::Lockstep => self.lockstep(&order, &mut processes),
             Interleave::Sliced => self.sliced(&order, &mut processes),
@@ -123,6 +122,7 @@ impl Block<'_> {
         for &variant in order {
             let mut process = alive[variant].take().expect("every variant was started");
             entries[variant].timeline = process.timeline();
+            entries[variant].container = process.container_use();
             let observation = process.finish().map_err(|failure| (variant, failure))?;
             entries[variant].observation = Some(observation);
         }
@@ -145,6 +145,7 @@ impl Block<'_> {
                 entries[variant].turns.push(turn);
             }
             entries[variant].timeline = process.timeline();
+            entries[variant].container = process.container_use();
             entries[variant].observation = Some(process.finish().map_err(failed)?);
         }
         Ok(())
@@ -160,22 +161,24 @@ impl Block<'_> {
         variant: usize,
         place: impl Fn(&Process) -> Result<(), String>,
     ) -> Result<Process<'_>, Failure> {
-        let mut command = paced_command(
-            self.plan,
-            self.case,
-            (variant, self.plan.build_of_block(self.number)),
-            self.environment,
-        );
         let padding = self
             .plan
             .padding_bytes(&self.case.id, self.number, self.attempt, variant);
-        command.env(PADDING, "x".repeat(padding));
+        let mut environment = self.environment.clone();
+        environment.insert(PADDING.into(), "x".repeat(padding));
+        let launch = paced_launch(
+            self.plan,
+            self.case,
+            (variant, self.plan.build_of_block(self.number)),
+            &environment,
+        );
         let timeout = Duration::from_secs(self.case.timeout_seconds);
-        let mut process = Process::start(command, timeout, self.interrupted)?;
+        let mut process = Process::start(launch, timeout, self.interrupted)?;
         place(&process).map_err(|complaint| process.failure(&complaint))?;
         process.wait_until_ready()?;
-        // What a container engine's client uses is not what the program does.
-        if can_be_stopped(&self.plan.variants[variant].settings.runner) {
+        // What a runner that stays in between uses is not what the program does.
+        let planned = &self.plan.variants[variant];
+        if planned.is_direct() || planned.container.is_some() {
             process.watch();
         }
         Ok(process)
@@ -193,29 +196,29 @@ impl Block<'_> {
             turns: Vec::new(),
             slices: None,
             timeline: None,
+            container: None,
             observation: None,
             error: None,
         }
     }
 }
 
-/// The command of a process on a case, under the paced protocol: of a variant and its build.
-pub fn paced_command(
+/// What starts a process on a case, under the paced protocol: of a variant and its build.
+pub fn paced_launch(
     plan: &Plan,
     case: &PlannedCase,
     (variant, build): (usize, usize),
     environment: &Environment,
-) -> Command {
-    let settings = &plan.variants[variant].settings;
+) -> Launch {
+    let planned = &plan.variants[variant];
     let args: Vec<String> = case
         .args
         .iter()
-        .chain(&settings.args)
+        .chain(&planned.settings.args)
         .map(String::as_str)
         .chain(["--json", "--paced"])
         .map(String::from)
         .collect();
-    let mut command = process::command(settings, plan.binary(variant, build), &args);
-    command.envs(environment);
-    command
+    let binary = plan.binary(variant, build);
+    process::launch(planned, binary, &args, environment, !case.needs.is_empty())
 }

@@ -142,3 +142,47 @@ fn a_bad_choice_of_variants_is_refused() {
     check_choice(&["gnu"], "2 to 8 variants, not 1");
     check_choice(&["gnu", "gnu"], "named twice");
 }
+
+#[test]
+fn containers_have_caps_and_a_comparison_of_their_own() {
+    let config = Config::built_in();
+    let names = config
+        .of_containers()
+        .expect("the file says what is compared");
+    assert_eq!(names, ["debian", "alpine"]);
+    for (name, variant) in config.variants(&names).expect("they are variants") {
+        assert!(variant.container.is_some(), "{name}");
+    }
+    assert_eq!(
+        (config.containers.cpus, &*config.containers.memory),
+        (6.0, "8g")
+    );
+    let none = Config::parse(GOOD).expect("a good file");
+    let message = none.of_containers().expect_err("it names none").to_string();
+    assert!(message.contains("[containers]"), "{message}");
+    assert!(
+        none.variant
+            .values()
+            .all(|variant| variant.container.is_none())
+    );
+}
+
+#[test]
+fn caps_that_no_engine_takes_are_refused() {
+    let with = |table: &str| format!("{GOOD}\n[containers]\n{table}\n");
+    check_refused(&with("cpus = 0"), &["cpus = 0", "for example 6"]);
+    check_refused(&with("cpus = nan"), &["cpus = NaN"]);
+    check_refused(&with("memory = \"8 GB\""), &["memory", "256m"]);
+    check_refused(&with("memory = \"0g\""), &["memory"]);
+    check_refused(&with("memory = \"8gg\""), &["memory"]);
+    check_refused(&with("engine = \"\""), &["engine is empty"]);
+    check_refused(
+        &with("compare = [\"gnu\", \"alpin\"]"),
+        &["alpin", "gnu, musl"],
+    );
+    let both = "[variant.c]\ntarget = \"x\"\ncontainer = \"f\"\nrunner = [\"nice\"]";
+    check_refused(
+        &format!("{GOOD}\n{both}\n"),
+        &["variant `c`", "leave one out"],
+    );
+}

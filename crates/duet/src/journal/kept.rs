@@ -10,6 +10,7 @@ use probe::{Histogram, Observation};
 
 use super::{BlockEntry, Entry, ProcessEntry};
 use crate::conditions::Conditions;
+use crate::container::ContainerUse;
 use crate::process::{Moment, TimeLine, Turn};
 use crate::slices::Slices;
 
@@ -47,6 +48,8 @@ pub struct KeptProcess {
     pub slices: Option<Box<Slices>>,
     /// CPU and memory over the time for which it was let run; empty where they were not read.
     pub timeline: Box<[Moment]>,
+    /// What the control group of its container counted, where it ran in one.
+    pub container: Option<Box<ContainerUse>>,
     /// The most memory that it ever held, in bytes; absent where it was not read or the process failed.
     pub peak_rss_bytes: Option<u64>,
     /// The numbers among the results that it reports.
@@ -216,6 +219,7 @@ fn process(entry: &ProcessEntry, shared: &mut Shared) -> KeptProcess {
             (None, Some(observation)) => own_timeline(observation),
             (None, None) => Box::default(),
         },
+        container: entry.container.map(Box::new),
         peak_rss_bytes: observation.and_then(|observation| observation.peak_rss_bytes),
         results: shared.results(&case, &variant, numbers),
         operations: observation

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use super::kept::{KeptProcess, KeptTurn, Operations, Shared};
 use super::shortcut::Shortcut;
 use super::{BlockEntry, validity};
+use crate::container::ContainerUse;
 use crate::process::{Moment, TimeLine, Turn};
 use crate::slices::Slices;
 
@@ -108,6 +109,8 @@ pub(super) struct Parsed<'a> {
     pub(super) slices: Option<Slices>,
     #[serde(default)]
     pub(super) timeline: Option<TimeLine>,
+    #[serde(default)]
+    pub(super) container: Option<ContainerUse>,
     #[serde(borrow)]
     pub(super) observation: Option<ParsedObservation<'a>>,
     pub(super) error: Option<String>,
@@ -177,6 +180,7 @@ impl Parsed<'_> {
                 turns: self.turns.iter().map(KeptTurn::from).collect(),
                 slices: self.slices.map(Box::new),
                 timeline,
+                container: self.container.map(Box::new),
                 peak_rss_bytes: observation.and_then(|observation| observation.peak_rss_bytes),
                 results,
                 operations,

@@ -15,6 +15,7 @@ use probe::Observation;
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Conditions;
+use crate::container::ContainerUse;
 use crate::process::{TimeLine, Turn};
 use crate::slices::Slices;
 
@@ -56,6 +57,9 @@ pub struct ProcessEntry {
     /// CPU and memory over the time for which it was let run, where they could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeline: Option<TimeLine>,
+    /// What the control group of its container counted, where it ran in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerUse>,
     /// The observation, where the process lived to report one.
     pub observation: Option<Observation>,
     /// Why there is none.

@@ -42,6 +42,8 @@ impl Shortcut {
                 true => Some(timeline(&mut rest)?),
                 false => None,
             },
+            // Lines of processes in containers have one, and so go the long way.
+            container: None,
             observation: Some(self.observation(&mut rest)?),
             error: None,
         };

@@ -423,3 +423,22 @@ fn a_long_journal_is_read_in_pieces_in_its_order() {
     let read = read_planned(&file(&folder), &plan).expect("well-formed");
     assert_eq!(read.blocks, keep(&entries[..9]));
 }
+
+#[test]
+fn what_a_container_used_is_read_back() {
+    let (_, mut entries) = example();
+    let used = ContainerUse {
+        memory_peak_bytes: Some(1 << 20),
+        throttled_ns: Some(5),
+        ..Default::default()
+    };
+    if let Entry::Process(process) = &mut entries[0] {
+        process.container = Some(used);
+    }
+    let back = read_lines(&lines(&entries)).expect("readable");
+    assert_eq!(back.blocks, keep(&entries));
+    assert_eq!(
+        back.blocks[0].processes[0].container.as_deref(),
+        Some(&used)
+    );
+}

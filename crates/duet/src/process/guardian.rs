@@ -5,12 +5,14 @@
 //! that closes, however the tool ended, it kills the process groups that were registered and not signed
 //! off. A child registers itself between fork and exec, so that no moment is left in which it is unknown.
 
+use std::ffi::{CString, c_char};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::container::SWEEP_COMMAND_C;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The tool's end of the line to the guardian.
@@ -22,6 +24,18 @@ pub struct Guardian {
 /// A place in the guardian's list, taken by one process group.
 #[derive(Debug, Clone, Copy)]
 pub struct Ward(u32);
+
+/// The client and the label of containers that may have to be removed when the tool is gone.
+static CONTAINERS: OnceLock<(CString, CString)> = OnceLock::new();
+
+/// From now on the guardian also removes the containers that have this label. To be called before the first process
+/// is started: the guardian is a copy of this one as it was then.
+pub fn guard_containers(client: &str, label: &str) {
+    // Neither has a zero in it: the client is a command that was run, the label is ours.
+    if let (Ok(client), Ok(label)) = (CString::new(client), CString::new(label)) {
+        let _ = CONTAINERS.set((client, label));
+    }
+}
 
 /// A message: the ward's number and its process group, 0 when it needs no guarding any more.
 type Message = [u8; 8];
@@ -43,11 +57,22 @@ pub fn guardian() -> Option<&'static Guardian> {
 impl Guardian {
     fn start() -> io::Result<Self> {
         let (line, other) = UnixStream::pair()?;
+        let sweep = SWEEP_COMMAND_C.as_ptr();
+        let words = CONTAINERS.get().map(|(client, label)| {
+            let name: *const c_char = c"duet".as_ptr();
+            [
+                name,
+                sweep,
+                client.as_ptr(),
+                label.as_ptr(),
+                std::ptr::null(),
+            ]
+        });
         // SAFETY: this process may have threads, so the child may only do what is safe in a signal
         // handler; `watch` makes system calls on memory of its own stack and nothing else.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
-            0 => watch(other.as_raw_fd()),
+            0 => watch(other.as_raw_fd(), words.as_ref()),
             _ => Ok(Self { line }),
         }
     }
@@ -88,8 +113,8 @@ pub fn register(line: BorrowedFd<'_>, ward: Ward) {
 /// Process groups at a time; a block has at most eight.
 const WARDS: usize = 64;
 
-/// The guardian's whole life.
-fn watch(line: RawFd) -> ! {
+/// The guardian's whole life. `sweep` is the command line that removes containers, ready to be executed.
+fn watch(line: RawFd, sweep: Option<&[*const c_char; 5]>) -> ! {
     // Out of reach of the signals that a terminal sends to the tool's group.
     let _ = rustix::process::setsid();
     close_all_but(line);
@@ -124,6 +149,11 @@ fn watch(line: RawFd) -> ! {
         if let Some(group) = Pid::from_raw(group) {
             let _ = kill_process_group(group, Signal::KILL);
         }
+    }
+    if let Some(sweep) = sweep {
+        // SAFETY: the list ends with a null pointer, and its strings are of this process's memory, which is a copy
+        // of the tool's. It returns only where the program cannot be executed.
+        unsafe { libc::execv(c"/proc/self/exe".as_ptr(), sweep.as_ptr()) };
     }
     // SAFETY: it ends the process without running anything that belongs to the tool.
     unsafe { libc::_exit(0) }

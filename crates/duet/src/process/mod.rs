@@ -18,8 +18,11 @@ use std::time::{Duration, Instant};
 use probe::Observation;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Variant;
+use crate::container::{Container, ContainerUse};
+use crate::fixture::Environment;
+use crate::plan::PlannedVariant;
 use group::{Group, Stop};
+pub use guardian::guard_containers;
 pub use output::LastWords;
 pub use timeline::{Moment, TimeLine};
 
@@ -81,7 +84,12 @@ pub enum Failure {
 
 /// A running process of the measured program; killed with all that it started when dropped.
 pub struct Process<'a> {
+    // Before its container: the client of an engine is killed first, and has nothing to say to its end.
     group: Group,
+    /// The container that the program runs in, where it does.
+    container: Option<Container>,
+    /// The program's number, where it is not the started process's.
+    program_pid: Option<u32>,
     stdin: ChildStdin,
     lines: Receiver<std::io::Result<String>>,
     errors: LastWords,
@@ -103,9 +111,44 @@ pub struct Process<'a> {
 /// output. An answer ends the wait at once.
 const LOOK_UP: Duration = Duration::from_millis(100);
 
-/// The command line of a variant's binary with its runner before it and its environment around it.
-pub fn command(settings: &Variant, binary: &Path, args: &[String]) -> Command {
-    let mut command = match settings.runner.split_first() {
+/// A command to be started, and the container that it makes, if it makes one.
+#[derive(Debug)]
+pub struct Launch {
+    /// The command.
+    pub command: Command,
+    /// The container.
+    pub container: Option<Container>,
+}
+
+impl From<Command> for Launch {
+    fn from(command: Command) -> Self {
+        Self {
+            command,
+            container: None,
+        }
+    }
+}
+
+/// The command line of a variant's binary with its runner before it and its environment around it, or what runs the
+/// variant's image. The variables of `environment` come to those of the variant.
+pub fn launch(
+    variant: &PlannedVariant,
+    binary: &Path,
+    args: &[String],
+    environment: &Environment,
+    needs_network: bool,
+) -> Launch {
+    let mut variables = variant.settings.env.clone();
+    variables.extend(environment.clone());
+    if let Some(contained) = &variant.container {
+        let engine = &contained.engine;
+        let (command, container) = engine.run(&contained.image, args, &variables, needs_network);
+        return Launch {
+            command,
+            container: Some(container),
+        };
+    }
+    let mut command = match variant.settings.runner.split_first() {
         Some((first, rest)) => {
             let mut command = Command::new(first);
             command.args(rest).arg(binary);
@@ -113,8 +156,8 @@ pub fn command(settings: &Variant, binary: &Path, args: &[String]) -> Command {
         }
         None => Command::new(binary),
     };
-    command.args(args).envs(&settings.env);
-    command
+    command.args(args).envs(variables);
+    command.into()
 }
 
 /// A command as a person would type it, for messages.
@@ -135,10 +178,14 @@ impl<'a> Process<'a> {
     /// # Errors
     /// A command that cannot be started.
     pub fn start(
-        mut command: Command,
+        launch: impl Into<Launch>,
         timeout: Duration,
         interrupted: &'a AtomicBool,
     ) -> Result<Self, Failure> {
+        let Launch {
+            mut command,
+            container,
+        } = launch.into();
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -151,6 +198,8 @@ impl<'a> Process<'a> {
         let stderr = child.stderr.take().expect("standard error was piped");
         Ok(Self {
             group,
+            container,
+            program_pid: None,
             stdin,
             lines: output::lines(stdout),
             errors: LastWords::listen(stderr),
@@ -165,9 +214,9 @@ impl<'a> Process<'a> {
         })
     }
 
-    /// Its process id.
+    /// The process id of the program, or of what stands between it and the tool where the program's is not known.
     pub fn pid(&self) -> u32 {
-        self.group.pid()
+        self.program_pid.unwrap_or_else(|| self.group.pid())
     }
 
     /// How long it may owe an answer.
@@ -184,6 +233,10 @@ impl<'a> Process<'a> {
 
     /// Its threads at this moment; `None` where that cannot be read.
     pub fn threads(&self) -> Option<u64> {
+        if self.container.is_some() {
+            // The engine's client has threads of its own.
+            self.program_pid?;
+        }
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
         let line = status
             .lines()
@@ -201,7 +254,10 @@ impl<'a> Process<'a> {
             ready: bool,
         }
         match self.answer("the line {\"ready\":true}", from_json::<Ready>)? {
-            Ready { ready: true } => Ok(()),
+            Ready { ready: true } => {
+                self.program_pid = self.container.as_ref().and_then(Container::pid);
+                Ok(())
+            }
             Ready { ready: false } => Err(self.failure("it said that it is not ready")),
         }
     }
@@ -228,7 +284,15 @@ impl<'a> Process<'a> {
     /// Reads CPU and memory of the process, which is ready, from now on, every tenth of a second for which it is
     /// let run. Where it cannot be read it has no time line.
     pub fn watch(&mut self) {
-        self.watch = timeline::Watch::start(self.pid());
+        if self.container.is_none() || self.program_pid.is_some() {
+            self.watch = timeline::Watch::start(self.pid());
+        }
+    }
+
+    /// What the control group of its container has counted until now; `None` where it runs in none, or the engine
+    /// runs elsewhere.
+    pub fn container_use(&self) -> Option<ContainerUse> {
+        Container::used(self.program_pid?)
     }
 
     /// Counts time for which the process was let run, now that it stands still.
@@ -432,6 +496,8 @@ impl<'a> Process<'a> {
         let mut message = what.to_string();
         if let Some(status) = status {
             message.push_str(&format!("; {status}"));
+            let ending = self.container.as_ref().and_then(Container::ending);
+            message.extend(ending.map(|ending| format!("; {ending}")));
         }
         let words = self.errors.heard();
         if !words.is_empty() {

@@ -1,7 +1,7 @@
 //! What each variant costs, in words.
 
 use super::words;
-use crate::analysis::{RunResult, VariantCosts};
+use crate::analysis::{ContainerCosts, RunResult, VariantCosts};
 
 /// A row of the table of costs.
 #[derive(Debug)]
@@ -16,6 +16,10 @@ pub struct CostRow {
     pub build: String,
     /// Its peak memory over the cases, as a ratio.
     pub memory: String,
+    /// Its image, where it runs in containers: size, layers, time.
+    pub image: Option<String>,
+    /// What its containers may use and did, in a sentence.
+    pub containers: Option<String>,
 }
 
 /// What each variant costs.
@@ -51,9 +55,44 @@ pub fn cost_rows(result: &RunResult) -> Vec<CostRow> {
             startup: startup.unwrap_or("–".into()),
             build: build.unwrap_or("–".into()),
             memory: memory(&costs.variant, result),
+            image: costs.container.as_ref().map(image),
+            containers: costs.container.as_ref().map(containers),
         }
     };
     result.variants.iter().map(row).collect()
+}
+
+fn image(costs: &ContainerCosts) -> String {
+    let stand_in = match &costs.stand_in {
+        Some(words) => format!("; base: {words}"),
+        None => String::new(),
+    };
+    format!(
+        "{} in {} layers, made in {:.1} s{stand_in}",
+        words::bytes(costs.image_bytes as f64),
+        costs.layers,
+        costs.image_seconds
+    )
+}
+
+fn containers(costs: &ContainerCosts) -> String {
+    let caps = format!("{} CPUs, {} without swap", costs.cpus, costs.memory);
+    if costs.containers == 0 {
+        return format!("{caps}; what their control groups counted could not be read");
+    }
+    let peak = match costs.memory_peak_bytes {
+        Some(bytes) => format!("at most {} held", words::bytes(bytes as f64)),
+        None => "memory not known".into(),
+    };
+    let throttled = match costs.throttled {
+        0 => "none stopped by the CPU quota".into(),
+        some => format!(
+            "{some} of {} stopped by the CPU quota, for {} together",
+            costs.containers,
+            words::time(costs.throttled_ns as f64)
+        ),
+    };
+    format!("{caps}; {peak}; {throttled}")
 }
 
 /// The ratio of peak memory over the cases: the median, and from where to where.
@@ -73,5 +112,57 @@ fn memory(variant: &str, result: &RunResult) -> String {
             words::percent(*high)
         ),
         _ => "–".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn costs() -> ContainerCosts {
+        ContainerCosts {
+            image: "sha256:0".into(),
+            image_bytes: 22_400_000,
+            layers: 2,
+            image_seconds: 1.04,
+            stand_in: None,
+            cpus: 0.5,
+            memory: "256m".into(),
+            containers: 4,
+            throttled: 0,
+            throttled_ns: 0,
+            memory_peak_bytes: Some(19_000_000),
+        }
+    }
+
+    #[track_caller]
+    fn check(change: impl Fn(&mut ContainerCosts), image_part: &str, part: &str) {
+        let mut costs = costs();
+        change(&mut costs);
+        let (image, containers) = (image(&costs), containers(&costs));
+        assert!(image.contains(image_part), "{image}");
+        assert!(containers.contains(part), "{containers}");
+    }
+
+    #[test]
+    fn images_and_containers_in_words() {
+        check(
+            |_| {},
+            "22.4 MB in 2 layers, made in 1.0 s",
+            "0.5 CPUs, 256m without swap; at most 19",
+        );
+        check(|_| {}, "", "none stopped");
+        check(
+            |c| c.stand_in = Some("not Alpine".into()),
+            "base: not Alpine",
+            "",
+        );
+        check(
+            |c| (c.throttled, c.throttled_ns) = (3, 2_000_000_000),
+            "",
+            "3 of 4 stopped by the CPU quota, for 2",
+        );
+        check(|c| c.memory_peak_bytes = None, "", "memory not known");
+        check(|c| c.containers = 0, "", "could not be read");
     }
 }

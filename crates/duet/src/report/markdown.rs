@@ -140,6 +140,26 @@ fn costs(text: &mut String, result: &RunResult) -> std::fmt::Result {
             row.memory
         )?;
     }
+    let rows = cost_rows(result);
+    if rows.iter().any(|row| row.image.is_some()) {
+        writeln!(
+            text,
+            "\nIn containers, whose start and end are in no time above; start-up is that of a whole container.\n"
+        )?;
+        writeln!(text, "| variant | image | containers |")?;
+        writeln!(text, "|---|---|---|")?;
+    }
+    for row in &rows {
+        if let (Some(image), Some(containers)) = (&row.image, &row.containers) {
+            let variant = escape(&row.variant);
+            writeln!(
+                text,
+                "| {variant} | {} | {} |",
+                escape(image),
+                escape(containers)
+            )?;
+        }
+    }
     Ok(())
 }
 

@@ -59,6 +59,7 @@ impl Laboratory {
             turns: Box::default(),
             slices: None,
             timeline: Box::default(),
+            container: None,
             peak_rss_bytes: None,
             results: [].into(),
             operations: Box::default(),

@@ -159,6 +159,9 @@ impl Bench<'_> {
             target_folder: self.target_folder,
             kept: self.folder,
             program,
+            // The instrument is tested on the program itself, also where the variant has a container.
+            engine: None,
+            containers: &self.config.containers,
             builds: 1,
         };
         let built = workshop.build(&name, &settings)?;

@@ -339,6 +339,14 @@ pub fn variant_rows(plan: &Plan) -> Vec<VariantRow> {
                     .iter()
                     .map(|(name, value)| format!("{name}={value}")),
             );
+            if let Some(contained) = &variant.container {
+                let id = contained.image.id.trim_start_matches("sha256:");
+                let id: String = id.chars().take(12).collect();
+                more.push(format!(
+                    "in containers of the image {id} by {} {}",
+                    contained.engine.client, contained.engine.version
+                ));
+            }
             if !settings.runner.is_empty() {
                 more.push(format!("run by {}", settings.runner.join(" ")));
             }

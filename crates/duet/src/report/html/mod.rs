@@ -64,6 +64,7 @@ struct Page<'a> {
     dropped: &'a [DroppedBlock],
     scaling: Vec<ScalingGroup>,
     costs: Vec<CostRow>,
+    has_containers: bool,
     resources: Vec<(String, String, Vec<String>)>,
     cases: Vec<CaseView>,
     legend: Vec<(String, String, String)>,
@@ -120,6 +121,10 @@ pub fn html(report: &Report) -> String {
         dropped: &result.dropped,
         scaling: scaling::scaling(plan, result),
         costs: cost_rows(result),
+        has_containers: result
+            .variants
+            .iter()
+            .any(|costs| costs.container.is_some()),
         resources: facts::resource_rows(result),
         cases,
         legend: legend
