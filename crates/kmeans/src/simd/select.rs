@@ -167,11 +167,7 @@ fn look_up_each(indices: &[u8], entries: &[u32; IN_REGISTERS], found: &mut [u32]
 /// There are as many places as indices.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2")]
-unsafe fn look_up_with_avx512(
-    indices: &[u8],
-    entries: &[u32; IN_REGISTERS],
-    found: &mut [u32],
-) {
+unsafe fn look_up_with_avx512(indices: &[u8], entries: &[u32; IN_REGISTERS], found: &mut [u32]) {
     use std::arch::x86_64::*;
     const LANES: usize = 16;
     let whole = indices.len() / LANES * LANES;
