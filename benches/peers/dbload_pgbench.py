@@ -93,7 +93,8 @@ class Measurement:
         command += ["--duration", f"{self.seconds}s", "--warm-up", "1s", "--quiet", "--json"]
         command += ["--rate", f"{rate:.0f}", "--arrivals", "poisson"] if rate else []
         run = run_json(command, {"DATABASE_URL": self.url}, self.timeout)["runs"][0]
-        if run["ended"] != "as_planned" or run["total"]["failed"] or run["dropped"]:
+        # The last arrivals may find no client free before the end.
+        if run["ended"] != "as_planned" or run["total"]["failed"] or run["dropped"] > run["scheduled"] / 100:
             raise RuntimeError(f"ended {run['ended']}, {run['total']['failed']} failed, {run['dropped']} dropped: {run['last_failure']}")
         return {
             "tps": run["total"]["throughput_per_second"],
