@@ -34,25 +34,26 @@ pub struct Server {
     temporary: Option<TemporaryServer>,
 }
 
-/// Where the service of the compose file is, when its port is published to this machine: user and
-/// database are those of the file, the password is the one that it takes from the same variable.
-fn compose_url() -> Result<String, &'static str> {
-    match std::env::var("POSTGRES_PASSWORD") {
-        Ok(password) if !password.is_empty() => {
-            let password = utf8_percent_encode(&password, NON_ALPHANUMERIC);
-            Ok(format!(
-                "postgresql://workload:{password}@127.0.0.1:5432/workload?connect_timeout=2"
-            ))
-        }
-        _ => Err("POSTGRES_PASSWORD is not set"),
-    }
+/// Where the service of the compose file is: user and database are those of the file, password and
+/// port are those that it takes from the same variables.
+fn compose_url(variable: impl Fn(&str) -> Option<String>) -> Result<String, &'static str> {
+    let set = |name| variable(name).filter(|value| !value.is_empty());
+    let password = set("POSTGRES_PASSWORD").ok_or("POSTGRES_PASSWORD is not set")?;
+    let password = utf8_percent_encode(&password, NON_ALPHANUMERIC);
+    let port = set("POSTGRES_PORT").unwrap_or_else(|| "5432".into());
+    let port: u16 = port
+        .parse()
+        .map_err(|_| "POSTGRES_PORT is not a number from 0 to 65535")?;
+    Ok(format!(
+        "postgresql://workload:{password}@127.0.0.1:{port}/workload?connect_timeout=2"
+    ))
 }
 
 impl Server {
     /// The server of the environment variable `DATABASE_URL`; a temporary one where that is not set or
     /// empty; where PostgreSQL is not installed either (and `PGBIN` does not say where it should be),
-    /// the service of the compose file, at port 5432 of 127.0.0.1 with user and database `workload`
-    /// and the password in `POSTGRES_PASSWORD`.
+    /// the service of the compose file, at 127.0.0.1 and the port in `POSTGRES_PORT` (5432) with user
+    /// and database `workload` and the password in `POSTGRES_PASSWORD`.
     ///
     /// # Errors
     ///
@@ -67,7 +68,8 @@ impl Server {
                 let placed = std::env::var_os("PGBIN").is_some_and(|folder| !folder.is_empty());
                 match TemporaryServer::start() {
                     Err(DbloadError::NoServerBinaries { searched }) if !placed => {
-                        Self::of_compose(&searched, compose_url())
+                        let variable = |name: &str| std::env::var(name).ok();
+                        Self::of_compose(&searched, compose_url(variable))
                     }
                     outcome => outcome.map(Into::into),
                 }
@@ -174,6 +176,31 @@ mod tests {
             .unwrap_or_else(|error| panic!("{error}"));
         assert!(!server.is_temporary());
         assert_eq!(server.redacted_url(), service.redacted_url());
+    }
+
+    #[track_caller]
+    fn check_compose_url(password: &str, port: &str, expected: Result<&str, &'static str>) {
+        let variable = |name: &str| match name {
+            "POSTGRES_PASSWORD" => Some(password.to_owned()),
+            _ => Some(port.to_owned()),
+        };
+        let url = compose_url(variable);
+        assert_eq!(
+            url.as_deref().map_err(|reason| *reason),
+            expected,
+            "{password} {port}"
+        );
+    }
+
+    #[test]
+    fn the_compose_service_is_where_its_variables_say() {
+        let at = |place: &str| format!("postgresql://workload:{place}/workload?connect_timeout=2");
+        check_compose_url("x", "", Ok(&at("x@127.0.0.1:5432")));
+        check_compose_url("a@b/c", "5433", Ok(&at("a%40b%2Fc@127.0.0.1:5433")));
+        check_compose_url("", "5433", Err("POSTGRES_PASSWORD is not set"));
+        let no_port = Err("POSTGRES_PORT is not a number from 0 to 65535");
+        check_compose_url("x", "70000", no_port);
+        check_compose_url("x", "5432/y", no_port);
     }
 
     #[test]
