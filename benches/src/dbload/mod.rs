@@ -20,17 +20,17 @@ pub struct DbloadArgs {
     #[arg(long, value_enum, default_value_t = DbloadOperation::Origin)]
     pub operation: DbloadOperation,
     /// Users in the database; with load, the users that one iteration loads
-    #[arg(long, default_value = "100000", value_parser = parse_count)]
+    #[arg(long, default_value = "100000", allow_negative_numbers = true, value_parser = parse_count)]
     pub users: u32,
     /// Clients that ask at the same time [default: 1; with --rate: 16, the most that ask at the same time]
-    #[arg(long, value_parser = parse_count)]
+    #[arg(long, allow_negative_numbers = true, value_parser = parse_count)]
     pub clients: Option<u32>,
     /// Operations of each client in one iteration [default: 200; with load or --paced: 1]; with --mix: of all
     /// clients together, instead of a --duration
-    #[arg(long, value_parser = parse_count)]
+    #[arg(long, allow_negative_numbers = true, value_parser = parse_count)]
     pub operations: Option<u32>,
     /// Seed of the users and of what is asked
-    #[arg(long, default_value_t = 42)]
+    #[arg(long, default_value_t = 42, allow_negative_numbers = true)]
     pub seed: u32,
     /// How users get into the database.
     #[command(flatten)]

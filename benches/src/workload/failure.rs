@@ -60,6 +60,9 @@ impl From<WorkloadError> for Failure {
             | WorkloadError::Database(
                 DbloadError::Parameter { .. } | DbloadError::Mix { .. } | DbloadError::Url { .. },
             ) => Failure::usage(error.to_string()),
+            WorkloadError::Database(DbloadError::OtherContent {
+                replaceable: true, ..
+            }) => Failure::failed(format!("{error} (--recreate loads it anew)")),
             _ => Failure::failed(error.to_string()),
         }
     }

@@ -1,6 +1,7 @@
 //! `workload dbload --mix`. Needs PostgreSQL's server programs.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
@@ -54,6 +55,26 @@ fn options_that_do_not_go_together_are_refused() {
     check_refused(
         "--mix read --csv /nowhere/at/all",
         "cannot write /nowhere/at/all",
+    );
+    check_refused("--mix read --clients -1", "invalid value '-1'");
+    check_refused("--mix read --pool -1", "invalid value '-1'");
+    check_refused("--mix read --rate -1", "rate: -1 is not in 0 to 1000000");
+    check_refused(
+        "--mix read --rate 1e300",
+        "rate: 1e300 is not in 0 to 1000000",
+    );
+    check_refused("--mix read --ramp -1:2s", "--ramp -1: clients");
+    check_refused("--mix read --ramp 1e300:2s", "--ramp 1e300: clients");
+}
+
+#[test]
+fn one_file_for_two_logs_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log");
+    let path = path.display();
+    check_refused(
+        &format!("--mix read --csv {path} --hdr {path}"),
+        "are one file; name two",
     );
 }
 
@@ -192,6 +213,85 @@ fn loads_on_one_server() {
     let again = object("--mix user_by_name --operations 10");
     assert_eq!(again["runs"][0]["total"]["rows"], 10);
 
+    // Sizes of the pool beyond what the server has room for: the others are reported.
+    let few = format!("{}?connect_timeout=6", server.url());
+    let mut too_many = on_server(
+        "--mix user_by_name --clients 2 --operations 20 --pool 1,2,200 --pool-timeout 1s --json",
+    );
+    let too_many = ended(
+        too_many
+            .env("DATABASE_URL", few)
+            .output()
+            .expect("the program starts"),
+    );
+    assert_eq!(too_many.status, Some(1), "{}", too_many.stderr);
+    assert!(
+        too_many
+            .stderr
+            .contains("no run could be started with a pool of 200")
+            && too_many.stderr.contains("53300"),
+        "{}",
+        too_many.stderr
+    );
+    let report: Value = serde_json::from_str(&too_many.stdout).expect("a line of JSON");
+    let pools: Vec<_> = report["runs"]
+        .as_array()
+        .expect("runs")
+        .iter()
+        .map(|run| run["pool"].as_u64())
+        .collect();
+    assert_eq!(pools, [Some(1), Some(2)]);
+    assert_eq!(report["not_started"]["pool"], 200, "{report}");
+    assert!(report["knee"].is_u64(), "{report}");
+
+    // What is not there is null.
+    let plain = object("--mix user_by_name --operations 20 --no-pool");
+    assert_eq!(plain["runs"][0]["pool"], Value::Null);
+    assert_eq!(
+        (&plain["plan"]["warm_up"], &plain["knee"]),
+        (&Value::Null, &Value::Null)
+    );
+
+    // A file that cannot be written any more: what ran is reported, and nothing of it stays in the tables.
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo is there").success());
+    let reader = thread::spawn({
+        let pipe = pipe.clone();
+        // The header, and then nobody reads any more.
+        move || fs::File::open(pipe).and_then(|mut file| file.read(&mut [0; 4096]))
+    });
+    let full = run(&format!(
+        "--mix {} --duration 10m --json --csv {}",
+        mix.display(),
+        pipe.display()
+    ));
+    reader.join().expect("no panic").expect("a header");
+    assert_eq!(full.status, Some(1), "{}", full.stderr);
+    assert!(
+        full.stderr
+            .contains(&format!("cannot write {}", pipe.display())),
+        "{}",
+        full.stderr
+    );
+    let report: Value = serde_json::from_str(&full.stdout).expect("a line of JSON");
+    let inserts = &report["runs"][0]["operations"]["insert_user"]["completed"];
+    assert!(inserts.as_u64().is_some_and(|count| count > 0), "{report}");
+    let mut client = postgres::Client::connect(server.url(), postgres::NoTls).expect("a server");
+    let row = client.query_one("SELECT count(*) FROM dbload.users_tbl", &[]);
+    assert_eq!(row.expect("a plain query").get::<_, i64>(0), 500);
+
+    // Nothing that was asked, and nothing that succeeded, is a failure.
+    let idle =
+        run("--mix user_by_name --rate 0.001 --arrivals fixed --warm-up 100ms --duration 200ms");
+    assert_eq!(idle.status, Some(1), "{}", idle.stderr);
+    assert!(
+        idle.stderr
+            .contains("no operation was due in the measured time"),
+        "{}",
+        idle.stderr
+    );
+
     // What people read.
     let log = run("--mix origin --clients 2 --operations 40 --pool 1,2");
     assert_eq!((log.status, log.stderr.as_str()), (Some(0), ""));
@@ -216,7 +316,8 @@ fn loads_on_one_server() {
     let refused = run(other);
     assert_eq!(refused.status, Some(1), "{}", refused.stderr);
     assert!(
-        refused.stderr.contains("500 users of seed 42"),
+        refused.stderr.contains("500 users of seed 42")
+            && refused.stderr.contains("--recreate loads it anew"),
         "{}",
         refused.stderr
     );
@@ -225,26 +326,29 @@ fn loads_on_one_server() {
     // A signal ends the run, which still reports.
     let csv = folder.path().join("interrupted.csv");
     let endless = "--seed 7 --mix user_by_name --duration 10m --json";
-    let dialogue = Dialogue::start(&mut on_server(&format!(
-        "{endless} --csv {}",
-        csv.display()
-    )));
-    wait_for_a_row(&csv);
-    let start = Instant::now();
-    let process = i32::try_from(dialogue.process_id())
-        .ok()
-        .and_then(Pid::from_raw);
-    kill_process(process.expect("a process has a number"), Signal::INT).expect("the program runs");
-    let interrupted = dialogue.end_by_itself();
-    assert!(start.elapsed() < Duration::from_secs(30));
-    let report = &json_lines(&interrupted)[0]["runs"][0];
-    assert_eq!(report["ended"], "interrupted");
-    assert!(
-        report["total"]["completed"]
-            .as_u64()
-            .is_some_and(|count| count > 0),
-        "{report}"
-    );
+    for signal in [Signal::INT, Signal::HUP] {
+        let _ = fs::remove_file(&csv);
+        let dialogue = Dialogue::start(&mut on_server(&format!(
+            "{endless} --csv {}",
+            csv.display()
+        )));
+        wait_for_a_row(&csv);
+        let start = Instant::now();
+        let process = i32::try_from(dialogue.process_id())
+            .ok()
+            .and_then(Pid::from_raw);
+        kill_process(process.expect("a process has a number"), signal).expect("the program runs");
+        let interrupted = dialogue.end_by_itself();
+        assert!(start.elapsed() < Duration::from_secs(30));
+        let report = &json_lines(&interrupted)[0]["runs"][0];
+        assert_eq!(report["ended"], "interrupted");
+        assert!(
+            report["total"]["completed"]
+                .as_u64()
+                .is_some_and(|count| count > 0),
+            "{report}"
+        );
+    }
 
     // A server that goes away for good: what was measured, and a status that says so.
     let away =

@@ -3,6 +3,7 @@
 use postgres::{Client, IsolationLevel, Transaction};
 
 use crate::DbloadError;
+use crate::inserted;
 use crate::load::{LoadMethod, Loader};
 use crate::schema::{self, Content};
 use crate::target::Target;
@@ -54,6 +55,10 @@ impl DatasetConfig {
 /// serialised by an advisory lock, so that any number of processes may open it at once: one loads,
 /// the others wait and then find it there. When it fails, the schema is as it was before.
 ///
+/// Users are recognised by their number, the keys and constraints of the tables, and a thousand of them in
+/// all their fields, from the first to the last. Users that a killed run has inserted are deleted when the
+/// dataset is opened, unless there is a connection of any pool that inserts.
+///
 /// Nothing is changed or dropped but these four tables and the type of the gender.
 ///
 /// ```
@@ -83,8 +88,8 @@ impl Dataset {
     /// # Errors
     ///
     /// [`DbloadError::Parameter`] for a bad configuration, [`DbloadError::OtherContent`] when the
-    /// schema holds anything else (another seed, another number of users, tables of others), and the
-    /// errors of connecting and of statements.
+    /// schema holds anything else (another seed, another number of users, users that were changed, tables
+    /// without their keys, tables of others), and the errors of connecting and of statements.
     pub fn open_or_load(url: &str, config: &DatasetConfig) -> Result<Self, DbloadError> {
         Self::open_or_load_by(&mut Loader::new(), url, config)
     }
@@ -98,7 +103,7 @@ impl Dataset {
             Content::Nothing => Ok(Step::Load),
             Content::Ours { wanted: true, .. } => Ok(Step::Keep),
             Content::Ours { description, .. }
-            | Content::OtherFormat { description }
+            | Content::OtherTables { description }
             | Content::Foreign { description } => Err(description),
         })
     }
@@ -148,7 +153,7 @@ impl Dataset {
     /// no dataset any more.
     pub fn drop_schema(self) -> Result<(), DbloadError> {
         self.locked(&mut Loader::new(), |content| match content {
-            Content::Nothing | Content::Ours { .. } | Content::OtherFormat { .. } => Ok(Step::Drop),
+            Content::Nothing | Content::Ours { .. } | Content::OtherTables { .. } => Ok(Step::Drop),
             Content::Foreign { description } => Err(description),
         })?;
         Ok(())
@@ -225,14 +230,19 @@ impl Dataset {
             .map_err(self.failed("locking the schema"))?;
         let content = schema::content(&mut transaction, schema, *users, *seed)
             .map_err(self.failed("looking for an existing dataset"))?;
+        let replaceable = !matches!(content, Content::Foreign { .. });
         let step = decide(content).map_err(|found| DbloadError::OtherContent {
             schema: schema.clone(),
             server: self.target.redacted().into(),
             found,
             wanted: schema::describe(*users, *seed),
+            replaceable,
         })?;
         match step {
-            Step::Keep => {}
+            Step::Keep => {
+                inserted::delete_leftovers(&mut transaction, schema)
+                    .map_err(self.failed("deleting what an earlier run has inserted"))?;
+            }
             Step::Drop => {
                 transaction
                     .batch_execute(&schema::drop_tables(schema))
@@ -310,7 +320,7 @@ fn anew(content: Content) -> Result<Step, String> {
     match content {
         Content::Nothing => Ok(Step::Load),
         Content::Ours { .. } => Ok(Step::Reload),
-        Content::OtherFormat { .. } => Ok(Step::Recreate),
+        Content::OtherTables { .. } => Ok(Step::Recreate),
         Content::Foreign { description } => Err(description),
     }
 }

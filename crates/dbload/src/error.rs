@@ -42,14 +42,14 @@ pub enum DbloadError {
         /// The server's five-character code, where the server answered.
         sqlstate: Option<String>,
     },
-    /// Every connection of the pool was in use, or could not be opened, for too long.
+    /// Every connection of the pool was in use for too long.
     #[error("no connection to {server} became free within {waited_ms} ms: {reason}")]
     Checkout {
         /// The server, without password.
         server: String,
         /// The time limit, in milliseconds.
         waited_ms: u128,
-        /// The last failure to open a connection, if there was one.
+        /// What the connections were doing.
         reason: String,
     },
     /// The server refused a statement; the connection is still good.
@@ -78,8 +78,8 @@ pub enum DbloadError {
     },
     /// The schema is there, with something else in it.
     #[error(
-        "schema \"{schema}\" on {server} holds {found}, not {wanted}; choose another schema, or drop this one: \
-         DROP SCHEMA \"{schema}\" CASCADE"
+        "schema \"{schema}\" on {server} holds {found}, not {wanted}; {}",
+        if *replaceable { "load it anew, or choose another schema" } else { "choose another schema" }
     )]
     OtherContent {
         /// The name of the schema.
@@ -90,6 +90,9 @@ pub enum DbloadError {
         found: String,
         /// What was asked for.
         wanted: String,
+        /// Whether it is a dataset, which [`Dataset::replace`](crate::Dataset::replace) loads anew. What is
+        /// not has to be moved by whoever it belongs to.
+        replaceable: bool,
     },
     /// No PostgreSQL server programs on this machine.
     #[error(

@@ -39,6 +39,7 @@ mod client;
 mod closed_loop;
 mod connection;
 mod dataset;
+mod deadline;
 mod error;
 mod execute;
 mod inserted;

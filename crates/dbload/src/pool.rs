@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use r2d2::{ManageConnection, NopErrorHandler, PooledConnection};
@@ -10,7 +10,8 @@ use r2d2::{ManageConnection, NopErrorHandler, PooledConnection};
 use crate::DbloadError;
 use crate::connection::{ConnectTimes, TypeCache};
 use crate::dataset::Dataset;
-use crate::inserted::Inserted;
+use crate::deadline::Deadline;
+use crate::inserted::{self, Inserted};
 use crate::operation::{self, Operation};
 use crate::session::Session;
 use crate::target::Target;
@@ -32,7 +33,8 @@ pub struct PoolConfig {
     /// How many connections are kept open when nothing is to do; all when `None` (the default), so
     /// that no part of a measurement opens one.
     pub min_idle: Option<u32>,
-    /// How long a request waits for a free connection, and the pool for its first ones (10 s).
+    /// How long a request waits for a free connection (10 s). Opening the first connections of a pool has
+    /// the time that a connection may take, or this where it is longer.
     pub checkout_timeout: Duration,
     /// Whether a connection is tested by an empty statement whenever it is taken out (no). That is
     /// one more round trip; without it, a connection that turned out to be broken costs one request
@@ -106,7 +108,9 @@ impl PoolConfig {
         ];
         for (name, limit) in others {
             // The server and the pool would take it for no limit at all, or fail.
-            if limit.is_some_and(|limit| !(SHORTEST_LIMIT..=LONGEST_LIMIT).contains(&limit)) {
+            if let Some(limit) = limit
+                && !(SHORTEST_LIMIT..=LONGEST_LIMIT).contains(&limit)
+            {
                 return Err(DbloadError::parameter(
                     name,
                     format!("{limit:?} is not in 1 ms to 24 days; leave it out for no limit"),
@@ -135,6 +139,10 @@ impl PoolConfig {
 const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
 const LONGEST_LIMIT: Duration = Duration::from_hours(24 * 24);
 
+/// How long a request waits in the queue of the pool before it looks whether it should still wait, and queues
+/// again. So long that hardly anybody does.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// How much longer than its longest statement a server may be silent.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -153,6 +161,8 @@ pub struct Pool {
     manager: Arc<Manager>,
     users: Users,
     config: PoolConfig,
+    /// Without a pool, a connection that does nothing but hold the lock on what was inserted.
+    _keeper: Option<Arc<Mutex<Session>>>,
 }
 
 impl Pool {
@@ -187,24 +197,25 @@ impl Pool {
     /// # Errors
     ///
     /// [`DbloadError::Parameter`] when the configuration has a size of 0 or a limit out of range,
-    /// [`DbloadError::Connect`] when the server cannot be reached, [`DbloadError::UnsupportedVersion`]
-    /// when it is too old, [`DbloadError::Checkout`] when not all connections could be opened in time.
+    /// [`DbloadError::Connect`] when the server cannot be reached or not all connections could be opened in
+    /// time, [`DbloadError::UnsupportedVersion`] when it is too old.
     pub fn connect_with(dataset: &Dataset, config: &PoolConfig) -> Result<Self, DbloadError> {
         let manager = Manager::new(dataset, config)?;
         // The pool retries until its time is up. A first connection outside of it tells at once what
         // a retry cannot mend.
         drop(manager.connect()?);
         manager.make_indexes(dataset)?;
+        let opening = manager.target.limit().max(config.checkout_timeout);
         let pool = r2d2::Pool::builder()
             .max_size(config.size)
             .min_idle(config.min_idle)
-            .connection_timeout(config.checkout_timeout)
+            .connection_timeout(opening)
             .test_on_check_out(config.test_on_checkout)
             .max_lifetime(config.max_lifetime)
             .idle_timeout(config.idle_timeout)
             .error_handler(Box::new(NopErrorHandler))
             .build(manager.clone())
-            .map_err(|error| manager.checkout_error(config.checkout_timeout, &error))?;
+            .map_err(|_| manager.opening_error(opening))?;
         Ok(Self::new(dataset, config, manager, Some(pool)))
     }
 
@@ -231,9 +242,12 @@ impl Pool {
             prepares: false,
             ..Manager::new(dataset, config)?
         };
-        drop(manager.connect()?);
+        let first = manager.connect()?;
         manager.make_indexes(dataset)?;
-        Ok(Self::new(dataset, config, manager, None))
+        let mut pool = Self::new(dataset, config, manager, None);
+        // Connections come and go; what they insert is in use all the while.
+        pool._keeper = pool.manager.inserts().then(|| Arc::new(Mutex::new(first)));
+        Ok(pool)
     }
 
     fn new(
@@ -247,6 +261,7 @@ impl Pool {
             manager: Arc::new(manager),
             users: dataset.users(),
             config: config.clone(),
+            _keeper: None,
         }
     }
 
@@ -272,7 +287,8 @@ impl Pool {
 
     /// Deletes all users that were inserted through this pool and are still there; returns how many. The
     /// dataset is then what it was before, which a pool does not see to by itself: after an error, what it
-    /// inserted is there to be looked at.
+    /// inserted is there to be looked at. Who opens the dataset when no pool that inserts is there any more
+    /// finds it without them in any case.
     ///
     /// Users whose insertion ended in a lost connection are not among them, as nobody knows their numbers.
     ///
@@ -287,24 +303,62 @@ impl Pool {
         self.session()?.delete_inserted()
     }
 
+    /// As [`delete_inserted`](Self::delete_inserted), for a server that may not answer: no longer than
+    /// `limit`. Other requests through this pool have no more time than that either.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn delete_inserted_within(&self, limit: Duration) -> Result<u64, DbloadError> {
+        self.manager.deadline.set(Some(limit));
+        let deleted = self.delete_inserted();
+        self.manager.deadline.set(None);
+        deleted
+    }
+
+    /// Makes every request under way fail, as well as all others until [`resume`](Self::resume): for a server
+    /// that has said nothing for so long that nobody wants to wait for it.
+    pub(crate) fn give_up(&self) {
+        self.manager.deadline.set(Some(Duration::ZERO));
+    }
+
+    pub(crate) fn resume(&self) {
+        self.manager.deadline.set(None);
+    }
+
     /// Opens one more connection, closes it, and tells how long opening it took.
     ///
     /// # Errors
     ///
     /// [`DbloadError::Connect`] when the server cannot be reached or has no room.
     pub fn time_to_connect(&self) -> Result<ConnectTimes, DbloadError> {
-        let Manager { target, types, .. } = &*self.manager;
-        Ok(target.open(types.clone())?.times())
+        let Manager {
+            target,
+            types,
+            deadline,
+            ..
+        } = &*self.manager;
+        Ok(target.open(types.clone(), deadline)?.times())
     }
 
     /// Waits for a free connection, or opens one where there is no pool.
     pub(crate) fn session(&self) -> Result<Checkout, DbloadError> {
-        match &self.pool {
-            Some(pool) => pool.get().map(Checkout::Pooled).map_err(|error| {
-                self.manager
-                    .checkout_error(self.config.checkout_timeout, &error)
-            }),
-            None => Ok(Checkout::Own(self.manager.connect()?)),
+        let Some(pool) = &self.pool else {
+            return Ok(Checkout::Own(self.manager.connect()?));
+        };
+        let limit = self.config.checkout_timeout;
+        let mut left = limit;
+        loop {
+            // In parts, as the deadline can come at any time.
+            let part = left.min(LONGEST_WAIT);
+            match pool.get_timeout(part) {
+                Ok(session) => return Ok(Checkout::Pooled(session)),
+                Err(_) if self.manager.deadline.has_passed() => {
+                    return Err(self.manager.checkout_error(limit - left + part));
+                }
+                Err(_) if left > part => left -= part,
+                Err(_) => return Err(self.manager.checkout_error(limit)),
+            }
         }
     }
 }
@@ -358,21 +412,37 @@ pub(crate) struct Manager {
     types: TypeCache,
     operations: Arc<[Operation]>,
     inserted: Inserted,
+    deadline: Deadline,
+    /// Why no connection could be opened, as long as none could be since.
+    last_refusal: Arc<Mutex<Option<DbloadError>>>,
 }
 
 impl Manager {
     fn new(dataset: &Dataset, config: &PoolConfig) -> Result<Self, DbloadError> {
         config.check()?;
+        let schema = &dataset.config().schema;
+        let mut settings = config.session_settings();
+        if config.operations.contains(&Operation::InsertUser) {
+            // Before the limits, as it may have to wait until others have cleaned up.
+            settings.insert_str(0, &inserted::mark_in_use(schema));
+        }
         Ok(Self {
             target: dataset.target().clone(),
-            schema: dataset.config().schema.clone(),
-            settings: config.session_settings(),
+            schema: schema.clone(),
+            settings,
             answer_limit: config.statement_timeout.map(|limit| limit + SILENCE),
             prepares: true,
             types: TypeCache::default(),
             operations: config.operations.as_slice().into(),
             inserted: Inserted::default(),
+            deadline: Deadline::default(),
+            last_refusal: Arc::default(),
         })
+    }
+
+    /// Whether connections insert users, of whom others must know that they are in use.
+    fn inserts(&self) -> bool {
+        self.operations.contains(&Operation::InsertUser)
     }
 
     fn make_indexes(&self, dataset: &Dataset) -> Result<(), DbloadError> {
@@ -382,27 +452,54 @@ impl Manager {
         Ok(())
     }
 
-    fn checkout_error(&self, limit: Duration, error: &r2d2::Error) -> DbloadError {
-        // The text of the pool's error is its own sentence, a colon, and the last failure to connect.
-        let text = error.to_string();
-        let reason = match text.split_once(": ") {
-            Some((_, reason)) => reason.to_owned(),
-            None => "all were in use".to_owned(),
-        };
-        DbloadError::Checkout {
-            server: self.target.redacted().into(),
-            waited_ms: limit.as_millis(),
-            reason,
-        }
+    /// Nobody got a connection for so long. Where the last attempt to open one failed, that is the reason.
+    fn checkout_error(&self, waited: Duration) -> DbloadError {
+        self.refusal(waited)
+            .unwrap_or_else(|| DbloadError::Checkout {
+                server: self.target.redacted().into(),
+                waited_ms: waited.as_millis(),
+                reason: "all were in use".into(),
+            })
     }
-}
 
-impl ManageConnection for Manager {
-    type Connection = Session;
-    type Error = DbloadError;
+    /// Not all of the first connections were opened in time.
+    fn opening_error(&self, waited: Duration) -> DbloadError {
+        self.refusal(waited)
+            .unwrap_or_else(|| DbloadError::Connect {
+                server: self.target.redacted().into(),
+                reason: format!(
+                    "not all connections were open within {} ms",
+                    waited.as_millis()
+                ),
+                sqlstate: None,
+            })
+    }
 
-    fn connect(&self) -> Result<Session, DbloadError> {
-        let connection = self.target.open(self.types.clone())?;
+    fn refusal(&self, waited: Duration) -> Option<DbloadError> {
+        let error = self.last_refusal().clone()?;
+        let reason = match &error {
+            DbloadError::Connect { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        };
+        Some(DbloadError::Connect {
+            server: self.target.redacted().into(),
+            reason: format!(
+                "none became free or could be opened within {} ms: {reason}",
+                waited.as_millis()
+            ),
+            sqlstate: error.sqlstate().map(Into::into),
+        })
+    }
+
+    /// What is in there is whole, whoever panicked.
+    fn last_refusal(&self) -> MutexGuard<'_, Option<DbloadError>> {
+        self.last_refusal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self) -> Result<Session, DbloadError> {
+        let connection = self.target.open(self.types.clone(), &self.deadline)?;
         let mut session = Session::new(
             connection,
             self.target.redacted(),
@@ -415,6 +512,20 @@ impl ManageConnection for Manager {
             session.prepare_all()?;
         }
         Ok(session)
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Session;
+    type Error = DbloadError;
+
+    fn connect(&self) -> Result<Session, DbloadError> {
+        let outcome = self.open();
+        // What was not waited for says nothing about the server.
+        if outcome.is_ok() || !self.deadline.has_passed() {
+            *self.last_refusal() = outcome.as_ref().err().cloned();
+        }
+        outcome
     }
 
     fn is_valid(&self, session: &mut Session) -> Result<(), DbloadError> {
@@ -474,7 +585,7 @@ mod tests {
                 max_lifetime: Some(Duration::ZERO),
                 ..good
             },
-            "lifetime of a connection",
+            "lifetime of a connection: 0ns is not in 1 ms to 24 days",
         );
     }
 

@@ -1,9 +1,13 @@
 //! The statements that make, recognise and empty the tables.
 
+use std::collections::BTreeSet;
+use std::iter;
+
 use postgres::Transaction;
 use postgres::error::SqlState;
 
 use crate::DbloadError;
+use crate::user::{User, Users};
 
 /// Counts up whenever the same seed would give other users or other tables.
 const CONTENT_VERSION: i32 = 2;
@@ -18,14 +22,27 @@ pub(crate) const INSERTED_IDS: &str = "inserted_ids";
 /// The tables with rows of users.
 const TABLES: [&str; 3] = ["users_tbl", "user_info_tbl", "user_profile_tbl"];
 
+/// Their columns with their types, in the same order.
+const COLUMNS: [&[&str]; 3] = [
+    &["id int4", "uid uuid"],
+    &[
+        "id int4",
+        "uid uuid",
+        "name varchar",
+        "age int2",
+        "gender gender",
+    ],
+    &["id int4", "uid uuid", "nickname varchar", "pic varchar"],
+];
+
 /// What a schema holds.
 pub(crate) enum Content {
     /// It is not there, or has no tables.
     Nothing,
     /// A dataset, the wanted one or another.
     Ours { wanted: bool, description: String },
-    /// A dataset of another version of this program.
-    OtherFormat { description: String },
+    /// A dataset whose tables are not those that this version of the program makes.
+    OtherTables { description: String },
     /// Anything else.
     Foreign { description: String },
 }
@@ -54,7 +71,15 @@ pub(crate) fn check_name(schema: &str) -> Result<(), DbloadError> {
 
 /// The key of the advisory lock on a schema: FNV-1a over a name that no other program will use.
 pub(crate) fn lock_key(schema: &str) -> i64 {
-    let name = format!("dbload dataset in schema {schema}");
+    key(&format!("dbload dataset in schema {schema}"))
+}
+
+/// The key of the advisory lock on the users that runs have inserted into a schema.
+pub(crate) fn inserted_lock_key(schema: &str) -> i64 {
+    key(&format!("dbload inserted users in schema {schema}"))
+}
+
+fn key(name: &str) -> i64 {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
@@ -97,13 +122,17 @@ pub(crate) fn content(
     let (version, found_users, found_seed): (i32, i32, i64) =
         (meta.try_get(0)?, meta.try_get(1)?, meta.try_get(2)?);
     if version != CONTENT_VERSION {
-        return Ok(Content::OtherFormat {
+        return Ok(Content::OtherTables {
             description: format!(
                 "a dataset in format {version}, where this program uses {CONTENT_VERSION}"
             ),
         });
     }
     let description = format!("{found_users} users of seed {}", found_seed.cast_unsigned());
+    if let Some(part) = missing_part(transaction, schema)? {
+        let description = format!("{description} without {part}");
+        return Ok(Content::OtherTables { description });
+    }
     if i64::from(found_users) != i64::from(users) || found_seed.cast_unsigned() != seed {
         return Ok(Content::Ours {
             wanted: false,
@@ -124,10 +153,104 @@ pub(crate) fn content(
             });
         }
     }
+    if let Some(id) = changed_user(transaction, schema, Users::new(seed, users))? {
+        let description = format!("{description} of which some were changed, as number {id}");
+        return Ok(Content::Ours {
+            wanted: false,
+            description,
+        });
+    }
     Ok(Content::Ours {
         wanted: true,
         description,
     })
+}
+
+/// What of a dataset's tables is not there: a column, a constraint with its index, the sequence.
+fn missing_part(
+    transaction: &mut Transaction<'_>,
+    schema: &str,
+) -> Result<Option<String>, postgres::Error> {
+    let found = transaction.query(
+        "SELECT relname || '.' || attname || ' ' || typname \
+             FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_type t ON t.oid = atttypid \
+             WHERE relnamespace = $1::text::regnamespace AND attnum > 0 AND NOT attisdropped AND relkind = 'r' \
+         UNION ALL SELECT relname || '.' || conname FROM pg_constraint JOIN pg_class c ON c.oid = conrelid \
+             LEFT JOIN pg_index i ON i.indexrelid = conindid \
+             WHERE relnamespace = $1::text::regnamespace AND convalidated AND indisvalid IS NOT FALSE \
+         UNION ALL SELECT relname FROM pg_class \
+             WHERE relnamespace = $1::text::regnamespace AND relkind = 'S'",
+        &[&schema],
+    )?;
+    let found = found
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<BTreeSet<String>, _>>()?;
+    let columns = TABLES.iter().zip(COLUMNS).flat_map(|(table, columns)| {
+        columns
+            .iter()
+            .map(move |column| format!("{table}.{column}"))
+    });
+    let constraints = CONSTRAINTS
+        .iter()
+        .map(|(table, name, _)| format!("{table}.{name}"));
+    let sequence = iter::once(INSERTED_IDS.to_owned());
+    Ok(columns
+        .chain(constraints)
+        .chain(sequence)
+        .find(|part| !found.contains(part)))
+}
+
+/// How many users are looked at to recognise them.
+const SAMPLE: u32 = 1_000;
+
+/// The number of a user whose fields are not those that follow from the seed, in a sample spread evenly over all
+/// from the first to the last.
+fn changed_user(
+    transaction: &mut Transaction<'_>,
+    schema: &str,
+    users: Users,
+) -> Result<Option<i32>, postgres::Error> {
+    let ids = sample(users.count());
+    let table = |name: &str| format!("\"{schema}\".{name}_tbl");
+    let (all, info, profile) = (table("users"), table("user_info"), table("user_profile"));
+    let rows = transaction.query(
+        &format!(
+            "SELECT u.id, u.uid, i.name, i.age, i.gender, p.nickname, p.pic \
+             FROM {all} u JOIN {info} i ON (i.id, i.uid) = (u.id, u.uid) \
+             JOIN {profile} p ON (p.id, p.uid) = (u.id, u.uid) WHERE u.id = ANY($1) ORDER BY u.id"
+        ),
+        &[&ids],
+    )?;
+    let mut rows = rows.iter().peekable();
+    for id in ids {
+        let found = match rows.next_if(|row| row.try_get(0).is_ok_and(|found: i32| found == id)) {
+            Some(row) => User {
+                id,
+                uid: row.try_get(1)?,
+                name: row.try_get(2)?,
+                age: row.try_get(3)?,
+                gender: row.try_get(4)?,
+                nickname: row.try_get(5)?,
+                pic: row.try_get(6)?,
+            },
+            None => return Ok(Some(id)),
+        };
+        if found != users.user(id.cast_unsigned()) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// Numbers of users, ascending and evenly spread, with the first and the last.
+fn sample(users: u32) -> Vec<i32> {
+    let size = users.min(SAMPLE);
+    let gaps = u64::from(size.saturating_sub(1)).max(1);
+    (0..u64::from(size))
+        .map(|index| 1 + index * u64::from(users - 1) / gaps)
+        .map(|id| i32::try_from(id).expect("a checked number of users is at most ten million"))
+        .collect()
 }
 
 /// Makes the bare tables; keys and constraints follow the rows, as that is faster.
@@ -289,8 +412,22 @@ mod tests {
     }
 
     #[test]
+    fn samples_are_spread_from_the_first_to_the_last() {
+        assert_eq!(sample(1), [1]);
+        assert_eq!(sample(3), [1, 2, 3]);
+        for users in [999, 1_000, 1_001, 100_000, 10_000_000] {
+            let ids = sample(users);
+            assert_eq!(ids.len(), users.min(SAMPLE) as usize);
+            assert_eq!((ids[0], ids[ids.len() - 1]), (1, users.cast_signed()));
+            assert!(ids.is_sorted_by(|a, b| a < b));
+        }
+    }
+
+    #[test]
     fn schemas_have_different_locks() {
         assert_ne!(lock_key("a"), lock_key("b"));
         assert_eq!(lock_key("a"), lock_key("a"));
+        assert_ne!(lock_key("a"), inserted_lock_key("a"));
+        assert_ne!(inserted_lock_key("a"), inserted_lock_key("b"));
     }
 }

@@ -12,6 +12,7 @@ use postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::DbloadError;
 use crate::connection::{Connection, SslMode, Tls, TypeCache};
+use crate::deadline::Deadline;
 
 /// How long a connection may take where the URL has no `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -107,15 +108,18 @@ impl Target {
     ///
     /// The limit is on each of several places, from the first packet to the proof of the password;
     /// looking up a name comes before it and has the limits of the system's resolver.
-    pub(crate) fn open(&self, types: TypeCache) -> Result<Connection, DbloadError> {
+    pub(crate) fn open(
+        &self,
+        types: TypeCache,
+        all_end: &Deadline,
+    ) -> Result<Connection, DbloadError> {
         let limit = self.limit();
-        let connection =
-            Connection::open(&self.config, self.tls.as_ref(), limit, types).map_err(|error| {
-                match error.is_timeout() {
-                    true => self.late(limit),
-                    false => DbloadError::connect(&self.redacted, &error),
-                }
-            })?;
+        let connection = Connection::open(&self.config, self.tls.as_ref(), limit, types, all_end)
+            .map_err(|error| match error.is_timeout() {
+            true if all_end.has_passed() => self.failure("it was not waited for any longer".into()),
+            true => self.late(limit),
+            false => DbloadError::connect(&self.redacted, &error),
+        })?;
         self.check_version(connection.server_version())?;
         Ok(connection)
     }
@@ -170,7 +174,8 @@ impl Target {
         Ok(client)
     }
 
-    fn limit(&self) -> Duration {
+    /// How long a connection may take to open.
+    pub(crate) fn limit(&self) -> Duration {
         self.config
             .get_connect_timeout()
             .copied()

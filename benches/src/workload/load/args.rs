@@ -39,7 +39,8 @@ pub struct LoadRunArgs {
         long,
         value_name = "PER SECOND",
         requires = "mix",
-        conflicts_with = "think"
+        conflicts_with = "think",
+        allow_negative_numbers = true
     )]
     rate: Option<f64>,
     /// How arrivals are spaced
@@ -56,7 +57,7 @@ pub struct LoadRunArgs {
     think_spread: ThinkSpread,
     /// Start at this rate (or with this many clients) and change to --rate (or --clients) over this time, counted
     /// from the start of the run: 0:20s
-    #[arg(long, value_name = "FROM:TIME", requires = "mix", value_parser = parse_ramp)]
+    #[arg(long, value_name = "FROM:TIME", requires = "mix", allow_hyphen_values = true, value_parser = parse_ramp)]
     ramp: Option<(f64, Duration)>,
     /// How long to measure; --operations N instead measures so many [default: 30s]
     #[arg(
@@ -71,7 +72,7 @@ pub struct LoadRunArgs {
     #[arg(long, value_name = "TIME|N", requires = "mix", value_parser = parse_length)]
     warm_up: Option<Length>,
     /// Connections of the pool [default: one for each client]; with several sizes a run for each, and the knee
-    #[arg(long, value_name = "N,…", requires = "mix", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N,…", requires = "mix", value_delimiter = ',', allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pool: Vec<u32>,
     /// No pool: every operation opens a connection of its own and closes it again
     #[arg(long, requires = "mix", conflicts_with = "pool")]
@@ -85,7 +86,7 @@ pub struct LoadRunArgs {
     /// How long a statement waits for a lock [default: as long as the statement may take]
     #[arg(long, value_name = "TIME", requires = "mix", value_parser = humantime::parse_duration)]
     lock_timeout: Option<Duration>,
-    /// End early when operations fail and the server has not answered for this long
+    /// End early when the server has not answered anything for this long, though it was asked
     #[arg(long, value_name = "TIME", requires = "mix", default_value = "30s", value_parser = humantime::parse_duration)]
     give_up_after: Duration,
     /// The schema for the tables, of this program's own
@@ -232,8 +233,13 @@ impl LoadRunArgs {
 
 fn whole(clients: f64) -> Result<u32, Failure> {
     let fits = clients.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&clients);
-    fits.then_some(clients as u32)
-        .ok_or_else(|| Failure::usage(format!("--ramp {clients}: clients are whole numbers")))
+    fits.then_some(clients as u32).ok_or_else(|| {
+        // A number of very many digits is shown as it is usually typed.
+        Failure::usage(match clients.abs() < 1e15 {
+            true => format!("--ramp {clients}: clients are whole numbers"),
+            false => format!("--ramp {clients:e}: clients are at most {}", u32::MAX),
+        })
+    })
 }
 
 fn parse_ramp(text: &str) -> Result<(f64, Duration), String> {

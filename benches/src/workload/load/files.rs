@@ -1,8 +1,9 @@
 //! The files that a load run writes second by second.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use dbload::{HdrLog, LatencyRecorder, Second};
@@ -22,11 +23,20 @@ pub struct Files {
     start: SystemTime,
     /// With several pools, the intervals of the log have the size as their tag.
     tagged: bool,
+    failure: Option<Failure>,
 }
 
 impl Files {
     /// Made before anything else, so that a mistyped folder does not cost a run.
     pub fn create(args: &LoadRunArgs, tagged: bool) -> Result<Self, Failure> {
+        if let (Some(csv), Some(hdr)) = (&args.csv, &args.hdr)
+            && are_one_file(csv, hdr)
+        {
+            let (csv, hdr) = (csv.display(), hdr.display());
+            return Err(Failure::usage(format!(
+                "--csv {csv} and --hdr {hdr} are one file; name two"
+            )));
+        }
         let start = SystemTime::now();
         let csv = args.csv.as_ref().map(|path| {
             let begin = || {
@@ -49,15 +59,36 @@ impl Files {
             hdr: hdr.transpose()?,
             start,
             tagged,
+            failure: None,
         })
     }
 
-    pub fn write(
+    /// Writes a second, unless one could not be written before: see [`failure`](Self::failure).
+    pub fn write(&mut self, pool: &str, second: &Second, latency: &LatencyRecorder) {
+        if self.failure.is_none() {
+            self.failure = self.try_to_write(pool, second, latency).err();
+        }
+    }
+
+    /// Why a second could not be written.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    pub fn into_failure(self) -> Option<Failure> {
+        self.failure
+    }
+
+    fn try_to_write(
         &mut self,
         pool: &str,
         second: &Second,
         latency: &LatencyRecorder,
     ) -> Result<(), Failure> {
+        let cannot_write = |path: &Path| {
+            let path = path.display().to_string();
+            move |error: io::Error| Failure::failed(format!("cannot write {path}: {error}"))
+        };
         if let Some((path, file)) = &mut self.csv {
             file.write_all(row(pool, second).as_bytes())
                 .map_err(cannot_write(path))?;
@@ -71,6 +102,26 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Whether both paths lead, or will lead, to one file. What is no regular file (`/dev/null`) may be named twice.
+fn are_one_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => {
+            one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
+        }
+        (Err(_), Err(_)) => place(one).is_some_and(|one| place(other) == Some(one)),
+        _ => false,
+    }
+}
+
+/// Where a file will be that is not there yet.
+fn place(path: &Path) -> Option<PathBuf> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
 }
 
 fn row(pool: &str, second: &Second) -> String {
@@ -102,6 +153,23 @@ fn row(pool: &str, second: &Second) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_names_of_one_file_are_recognised() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        assert!(are_one_file(&at("a"), &at("./a")));
+        assert!(!are_one_file(&at("a"), &at("b")));
+        File::create(at("a")).expect("a file");
+        assert!(!are_one_file(&at("a"), &at("b")));
+        fs::hard_link(at("a"), at("b")).expect("a link");
+        assert!(are_one_file(&at("a"), &at("b")));
+        assert!(!are_one_file(
+            Path::new("/dev/null"),
+            Path::new("/dev/null")
+        ));
+        assert!(!are_one_file(&at("no/a"), &at("b")));
+    }
 
     #[test]
     fn a_second_is_a_row_and_what_is_not_known_is_empty() {

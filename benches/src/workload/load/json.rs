@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use benches::identity;
 use dbload::{
     Arrivals, Ended, LatencyRecorder, LatencySummary, Length, LoadModel, LoadReport,
-    OperationStats, ThinkTime, knee,
+    OperationStats, ThinkTime,
 };
 use serde_json::{Value, json};
 
-use super::{Run, Setting, sweep_points};
+use super::{Run, Setting, Sweep};
 
 /// The version of the format.
 const SCHEMA: u32 = 1;
 
-pub fn object(setting: &Setting, runs: &[Run]) -> Value {
+pub fn object(setting: &Setting, sweep: &Sweep) -> Value {
     json!({
         "schema": SCHEMA,
         "kind": "load",
@@ -31,8 +31,12 @@ pub fn object(setting: &Setting, runs: &[Run]) -> Value {
             "schema": setting.dataset.schema,
         },
         "plan": plan(setting),
-        "runs": runs.iter().map(run).collect::<Vec<_>>(),
-        "knee": knee(&sweep_points(runs)).filter(|&size| size > 0),
+        "runs": sweep.runs.iter().map(run).collect::<Vec<_>>(),
+        "not_started": sweep.not_started.as_ref().map(|one| json!({
+            "pool": one.pool,
+            "reason": one.reason.to_string(),
+        })),
+        "knee": sweep.knee(),
     })
 }
 
@@ -81,6 +85,7 @@ fn plan(setting: &Setting) -> Value {
 
 fn length(length: Length) -> Value {
     match length {
+        Length::NONE => Value::Null,
         Length::Duration(time) => json!({"seconds": time.as_secs_f64()}),
         Length::Operations(count) => json!({"operations": count}),
     }

@@ -10,20 +10,25 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use benches::dbload::DbloadArgs;
 use benches::session::WorkloadError;
 use dbload::{
-    Dataset, DatasetConfig, DbloadError, Ended, LoadPlan, LoadReport, Operation, Pool, Server,
-    ServerSettings, SweepPoint,
+    Dataset, DatasetConfig, DbloadError, Ended, LoadPlan, LoadReport, Pool, Server, ServerSettings,
+    SweepPoint, knee,
 };
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 pub use args::LoadRunArgs;
 use files::Files;
 use live::Live;
 
 use crate::failure::Failure;
+use crate::watch::signals::is_ignored;
+
+/// The longest that a server which was given up is waited for once more, to clean up.
+const CLEAN_UP_AFTER_SILENCE: Duration = Duration::from_secs(10);
 
 /// What all runs of one command have in common.
 struct Setting {
@@ -37,6 +42,27 @@ struct Setting {
 struct Run {
     pool: Option<u32>,
     report: LoadReport,
+}
+
+/// A size of the pool with which no run could be started, which ends a sweep.
+struct NotStarted {
+    pool: Option<u32>,
+    reason: DbloadError,
+}
+
+/// All runs of a command.
+struct Sweep {
+    runs: Vec<Run>,
+    /// Whether several sizes were asked for.
+    has_sizes: bool,
+    not_started: Option<NotStarted>,
+}
+
+impl Sweep {
+    /// The best size, where there was a choice.
+    fn knee(&self) -> Option<u32> {
+        knee(&sweep_points(&self.runs)).filter(|_| self.has_sizes)
+    }
 }
 
 /// Runs the load with every size of the pool and prints what it showed. A signal to end (Ctrl-C) ends the run
@@ -55,23 +81,54 @@ pub fn run(shared: &DbloadArgs, args: &LoadRunArgs, json: bool) -> Result<(), Fa
     };
     let dataset = shared.load.open(setting.server.url(), &setting.dataset)?;
     let stop = stop_flag()?;
-    let mut runs: Vec<Run> = Vec::with_capacity(pools.len());
-    for pool in pools {
-        let report = run_with(&setting, args, &dataset, pool, &mut files, &stop)?;
+    let mut sweep = Sweep {
+        runs: Vec::with_capacity(pools.len()),
+        has_sizes: pools.len() > 1,
+        not_started: None,
+    };
+    for size in pools {
+        let report = match run_with(&setting, args, &dataset, size, &mut files, &stop) {
+            Ok(report) => report,
+            // There is nothing to report.
+            Err(error) if sweep.runs.is_empty() => return Err(failure(error)),
+            Err(reason) => {
+                sweep.not_started = Some(NotStarted { pool: size, reason });
+                break;
+            }
+        };
         let ended = report.ended.clone();
-        runs.push(Run { pool, report });
-        if ended != Ended::AsPlanned {
+        sweep.runs.push(Run { pool: size, report });
+        if ended != Ended::AsPlanned || files.failure().is_some() {
             break;
         }
     }
     let mut out = io::stdout().lock();
     if json {
-        writeln!(out, "{}", json::object(&setting, &runs))?;
+        writeln!(out, "{}", json::object(&setting, &sweep))?;
     } else {
-        out.write_all(text::text(&setting, &runs).as_bytes())?;
+        out.write_all(text::text(&setting, &sweep).as_bytes())?;
     }
     out.flush()?;
-    verdict(&runs)
+    match files.into_failure() {
+        Some(failure) => Err(failure),
+        None => verdict(&sweep),
+    }
+}
+
+fn connect(
+    setting: &Setting,
+    args: &LoadRunArgs,
+    dataset: &Dataset,
+    size: Option<u32>,
+) -> Result<Pool, DbloadError> {
+    let mut config = args.pool_config(&setting.plan);
+    match size {
+        Some(size) => {
+            config.size = size;
+            Pool::connect_with(dataset, &config)
+        }
+        None => Pool::unpooled(dataset, &config),
+    }
 }
 
 fn run_with(
@@ -81,79 +138,97 @@ fn run_with(
     size: Option<u32>,
     files: &mut Files,
     stop: &AtomicBool,
-) -> Result<LoadReport, Failure> {
-    let mut config = args.pool_config(&setting.plan);
-    let pool = match size {
-        Some(size) => {
-            config.size = size;
-            Pool::connect_with(dataset, &config)
-        }
-        None => Pool::unpooled(dataset, &config),
-    };
-    let pool = pool.map_err(failure)?;
-    let mut live = Live::new(&setting.plan, pool_words(size), args.quiet);
-    let mut unwritten = None;
-    let report = setting.plan.run_observed(&pool, |progress| {
-        if let Some((second, latency)) = progress.second
-            && let Err(error) = files.write(&pool_words(size), second, latency)
-        {
-            unwritten = Some(error);
-            return ControlFlow::Break(());
+) -> Result<LoadReport, DbloadError> {
+    let plan = &setting.plan;
+    let pool = connect(setting, args, dataset, size)?;
+    let mut live = Live::new(plan, pool_words(size), args.quiet);
+    let report = plan.run_observed(&pool, |progress| {
+        if let Some((second, latency)) = progress.second {
+            files.write(&pool_words(size), second, latency);
         }
         live.show(progress);
-        match stop.load(Ordering::Relaxed) {
+        // A file that cannot be written ends the run as a signal does: what ran is reported, and cleaned up.
+        match stop.load(Ordering::Relaxed) || files.failure().is_some() {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
     });
     drop(live);
-    if let Some(error) = unwritten {
-        return Err(error);
-    }
-    let report = report.map_err(failure)?;
-    if setting.plan.mix.operations().any(Operation::is_write) {
-        // The next run shall find the users as they were.
-        if let Err(error) = pool.delete_inserted() {
-            let words = "what the run has inserted is still in the database";
-            // Nobody is left to be told when standard error is closed.
-            let _ = writeln!(io::stderr(), "workload: {words}: {error}");
+    let report = report?;
+    // The next run shall find the users as they were.
+    let deleted = match report.ended {
+        Ended::GaveUp { .. } => {
+            pool.delete_inserted_within(plan.give_up_after.min(CLEAN_UP_AFTER_SILENCE))
         }
+        _ => pool.delete_inserted(),
+    };
+    if let Err(error) = deleted {
+        let words = "the users that the run has inserted could not be deleted; the next run with this schema does it";
+        // Nobody is left to be told when standard error is closed.
+        let _ = writeln!(io::stderr(), "workload: {words}: {error}");
     }
     Ok(report)
 }
 
-/// A flag that the first SIGINT or SIGTERM sets; the second ends the program as if nobody handled it.
+/// A flag that the first SIGINT, SIGTERM or SIGHUP sets; the second ends the program as if nobody handled it.
 fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
         // In this order: the first signal finds the flag not set yet.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+        let register = || {
+            // Started by `nohup`, it is to outlive its terminal.
+            if !is_ignored(signal)? {
+                signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
+                signal_hook::flag::register(signal, Arc::clone(&stop))?;
+            }
+            Ok(())
+        };
+        register().map_err(|error: io::Error| {
+            Failure::failed(format!("cannot listen for signals: {error}"))
+        })?;
     }
     Ok(stop)
 }
 
 /// A run that the server did not survive, or in which nothing succeeded, is a failure, for all that it reports.
-fn verdict(runs: &[Run]) -> Result<(), Failure> {
-    for Run { pool, report } in runs {
+fn verdict(sweep: &Sweep) -> Result<(), Failure> {
+    for Run { pool, report } in &sweep.runs {
         let last = report.last_failure.as_ref().map(ToString::to_string);
-        let last = last.unwrap_or_default();
+        let because = last.map_or(String::new(), |last| format!(": {last}"));
         if let Ended::GaveUp { silent } = report.ended {
             let silent = silent.as_secs_f64();
             return Err(Failure::failed(format!(
-                "the server gave no answer for {silent:.1} s, and the run was ended early: {last}"
+                "the server gave no answer for {silent:.1} s, and the run was ended early{because}"
             )));
         }
-        if report.total.completed() == 0 && report.total.failed() > 0 {
+        if report.total.completed() == 0 {
+            let pool = pool_words(*pool);
             let failed = report.total.failed();
-            return Err(Failure::failed(format!(
-                "all {failed} operations failed (pool: {}), the last with: {last}",
-                pool_words(*pool)
-            )));
+            return Err(Failure::failed(
+                match (failed, report.scheduled, &report.ended) {
+                    (0, 0, Ended::Interrupted) => {
+                        format!("the run was ended before anything was measured (pool: {pool})")
+                    }
+                    (0, 0, _) => format!(
+                        "no operation was due in the measured time (pool: {pool}); measure longer, or ask more often"
+                    ),
+                    (0, dropped, _) => format!(
+                        "all {dropped} operations were dropped (pool: {pool}): no client was free in time"
+                    ),
+                    _ => format!(
+                        "all {failed} operations failed (pool: {pool}), the last with{because}"
+                    ),
+                },
+            ));
         }
     }
-    Ok(())
+    match &sweep.not_started {
+        Some(NotStarted { pool, reason }) => Err(Failure::failed(format!(
+            "no run could be started with a pool of {}: {reason}",
+            pool_words(*pool)
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn pool_words(size: Option<u32>) -> String {

@@ -7,20 +7,25 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use dbload::{
     Arrivals, Ended, LatencyRecorder, Length, LoadModel, LoadReport, OperationStats, Ramp,
-    ThinkTime, knee,
+    ThinkTime,
 };
 
-use super::{Run, Setting, pool_words, sweep_points};
+use super::{NotStarted, Run, Setting, Sweep, pool_words};
 use crate::identity::in_short;
 
-pub fn text(setting: &Setting, runs: &[Run]) -> String {
+pub fn text(setting: &Setting, sweep: &Sweep) -> String {
     let mut text = Text(String::new());
     text.head(setting);
-    for run in runs {
+    for run in &sweep.runs {
         text.run(run);
     }
-    if runs.len() > 1 {
-        text.sweep(runs);
+    if let Some(NotStarted { pool, reason }) = &sweep.not_started {
+        let pool = pool_words(*pool);
+        writeln!(text.0, "\npool: {pool}").expect("writing to a string does not fail");
+        text.line("NOT STARTED", &reason.to_string());
+    }
+    if sweep.has_sizes {
+        text.sweep(sweep);
     }
     text.0
 }
@@ -84,7 +89,7 @@ impl Text {
             }
             Ended::GaveUp { silent } => {
                 let silent = silent.as_secs_f64();
-                let why = format!("operations failed and no answer came for {silent:.1} s");
+                let why = format!("no answer came for {silent:.1} s");
                 self.line("GAVE UP", &why);
             }
         }
@@ -112,11 +117,13 @@ impl Text {
         }
         let (rows, bytes) = (report.total.rows, report.total.bytes);
         let rate = report.per_second(bytes) / 1e6;
-        let received = format!(
-            "{rows} rows, {:.1} MB, {rate:.2} MB a second",
-            bytes as f64 / 1e6
+        let megabytes = bytes as f64 / 1e6;
+        self.line(
+            "rows",
+            &format!(
+                "{rows} read or written; those read: {megabytes:.1} MB, {rate:.2} MB a second"
+            ),
         );
-        self.line("received", &received);
     }
 
     fn operations(&mut self, report: &LoadReport) {
@@ -198,8 +205,8 @@ impl Text {
         }
     }
 
-    fn sweep(&mut self, runs: &[Run]) {
-        let knee = knee(&sweep_points(runs));
+    fn sweep(&mut self, sweep: &Sweep) {
+        let knee = sweep.knee();
         self.0.push('\n');
         let mut table = table(&[
             "pool",
@@ -211,7 +218,7 @@ impl Text {
             "failed",
             "",
         ]);
-        for run in runs {
+        for run in &sweep.runs {
             let report = &run.report;
             let mut row = vec![
                 pool_words(run.pool),
@@ -225,7 +232,14 @@ impl Text {
             let wait = report.pool_wait.summary();
             row.push(wait.map_or(String::new(), |wait| milliseconds(wait.p95_ns as f64)));
             row.push(report.total.failed().to_string());
-            row.push(if knee == run.pool { "← knee" } else { "" }.to_owned());
+            row.push(
+                if knee.is_some() && knee == run.pool {
+                    "← knee"
+                } else {
+                    ""
+                }
+                .to_owned(),
+            );
             table.add_row(row);
         }
         self.table(&table);

@@ -3,7 +3,7 @@
 mod child;
 mod live;
 mod report;
-mod signals;
+pub mod signals;
 mod svg;
 
 use std::ffi::OsString;

@@ -89,7 +89,8 @@ fn is_in_own_group() -> bool {
     unsafe { libc::getpgid(CHILD_PID.load(Ordering::SeqCst)) == libc::getpgrp() }
 }
 
-fn is_ignored(signal: i32) -> io::Result<bool> {
+/// Whether nothing happens when this signal comes, as after `nohup`.
+pub fn is_ignored(signal: i32) -> io::Result<bool> {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: nothing is changed, and the pointer is to a writable place.
     if unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) } != 0 {

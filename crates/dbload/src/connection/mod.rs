@@ -34,6 +34,8 @@ pub(crate) use tls::{SslMode, Tls};
 pub(crate) use types::TypeCache;
 use wire::Wire;
 
+use crate::deadline::Deadline;
+
 /// Values as the server has them in memory, not as text.
 const BINARY: i16 = 1;
 
@@ -68,17 +70,19 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects to the first place of `config` that accepts, within `limit` for each.
+    /// Connects to the first place of `config` that accepts, within `limit` for each. Whatever the
+    /// connection waits for, now and later, ends when `all_end` passes.
     pub(crate) fn open(
         config: &Config,
         tls: Option<&Tls>,
         limit: Duration,
         types: TypeCache,
+        all_end: &Deadline,
     ) -> Result<Self, ConnectionError> {
         let mut last = ConnectionError::Io(io::ErrorKind::NotFound.into());
         for place in Place::all(config) {
             let deadline = Instant::now() + limit;
-            match startup::start(&place, config, tls, deadline) {
+            match startup::start(&place, config, tls, deadline, all_end.clone()) {
                 Ok(ready) => return Ok(Self::new(ready, types)),
                 Err(error) => last = error,
             }
@@ -140,7 +144,7 @@ impl Connection {
         &mut self,
         limit: Option<Duration>,
     ) -> Result<(), ConnectionError> {
-        Ok(self.wire.stream.set_time_limit(limit)?)
+        Ok(self.wire.set_time_limit(limit)?)
     }
 
     /// Executes statements that have no parameters and of which no rows are wanted.

@@ -15,6 +15,7 @@ use super::error::{ConnectionError, ServerError};
 use super::stream::{Place, Stream, remaining};
 use super::wire::{Frame, Wire};
 use super::{ConnectTimes, Tls};
+use crate::deadline::Deadline;
 
 /// A wire whose server waits for statements.
 pub(super) struct Ready {
@@ -23,12 +24,13 @@ pub(super) struct Ready {
     pub(super) times: ConnectTimes,
 }
 
-/// Connects to `place` and proves who the user is, all until `deadline`.
+/// Connects to `place` and proves who the user is, all until `deadline`, or until `all_end` passes.
 pub(super) fn start(
     place: &Place,
     config: &Config,
     tls: Option<&Tls>,
     deadline: Instant,
+    all_end: Deadline,
 ) -> Result<Ready, ConnectionError> {
     let begin = Instant::now();
     let addresses = place.resolve()?;
@@ -37,14 +39,15 @@ pub(super) fn start(
         Place::Socket(path) => Stream::unix(path)?,
         Place::Network { .. } => Stream::tcp(&addresses, config, deadline)?,
     };
-    stream.set_time_limit(Some(remaining(deadline)?))?;
+    let left = remaining(deadline)?;
+    stream.set_time_limits(left, Some(left))?;
     let stream = match (stream, tls, place.name()) {
         // On a Unix socket there is nobody to listen in, and no name for a certificate.
         (Stream::Tcp(stream), Some(tls), Some(name)) => tls.negotiate(stream, &name)?,
         (stream, ..) => stream,
     };
     let mut startup = Startup {
-        wire: Wire::new(stream),
+        wire: Wire::new(stream, all_end),
         deadline,
         server_version: String::new(),
         end: 0,
@@ -53,7 +56,7 @@ pub(super) fn start(
     startup.authenticate(config)?;
     startup.wait_until_ready()?;
     startup.wire.consume(startup.end);
-    startup.wire.stream.set_time_limit(None)?;
+    startup.wire.set_time_limit(None)?;
     Ok(Ready {
         wire: startup.wire,
         server_version: startup.server_version,
@@ -169,7 +172,7 @@ impl Startup {
         loop {
             // The limit is on all messages together.
             let left: Duration = remaining(self.deadline)?;
-            self.wire.stream.set_time_limit(Some(left))?;
+            self.wire.set_time_limit(Some(left))?;
             let Frame { tag, whole } = self.wire.frame(self.end)?;
             self.end = whole.end;
             let bytes = self.wire.message(&Frame { tag, whole });

@@ -121,15 +121,19 @@ impl Stream {
         Err(last)
     }
 
-    /// How long a single read or write may take from now on.
-    pub(super) fn set_time_limit(&self, limit: Option<Duration>) -> io::Result<()> {
+    /// How long a single read and a single write may take from now on.
+    pub(super) fn set_time_limits(
+        &self,
+        read: Duration,
+        write: Option<Duration>,
+    ) -> io::Result<()> {
         match self {
             Self::Unix(stream) => {
-                stream.set_read_timeout(limit)?;
-                stream.set_write_timeout(limit)
+                stream.set_read_timeout(Some(read))?;
+                stream.set_write_timeout(write)
             }
-            Self::Tcp(stream) => set_tcp_limit(stream, limit),
-            Self::Tls(stream) => set_tcp_limit(&stream.sock, limit),
+            Self::Tcp(stream) => set_tcp_limits(stream, read, write),
+            Self::Tls(stream) => set_tcp_limits(&stream.sock, read, write),
         }
     }
 
@@ -146,9 +150,9 @@ pub(super) fn remaining(deadline: Instant) -> io::Result<Duration> {
         .ok_or_else(|| io::ErrorKind::TimedOut.into())
 }
 
-fn set_tcp_limit(stream: &TcpStream, limit: Option<Duration>) -> io::Result<()> {
-    stream.set_read_timeout(limit)?;
-    stream.set_write_timeout(limit)
+fn set_tcp_limits(stream: &TcpStream, read: Duration, write: Option<Duration>) -> io::Result<()> {
+    stream.set_read_timeout(Some(read))?;
+    stream.set_write_timeout(write)
 }
 
 /// A peer that is gone without a word is noticed by the kernel.

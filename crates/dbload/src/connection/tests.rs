@@ -18,7 +18,7 @@ fn server() -> &'static TemporaryServer {
 
 fn open() -> Connection {
     Target::parse(server().socket_url())
-        .and_then(|target| target.open(TypeCache::default()))
+        .and_then(|target| target.open(TypeCache::default(), &Deadline::default()))
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -40,7 +40,9 @@ fn check_same<T: FromSqlOwned + PartialEq + Debug>(
         .collect();
     for url in [server().url(), server().socket_url()] {
         let target = Target::parse(url).expect("a good URL");
-        let mut connection = target.open(TypeCache::default()).expect("a server");
+        let mut connection = target
+            .open(TypeCache::default(), &Deadline::default())
+            .expect("a server");
         let statement = connection
             .prepare(sql)
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -125,7 +127,9 @@ fn types_of_the_database_are_looked_up_once() {
     let target = Target::parse(server().url()).expect("a good URL");
     let sql = "SELECT $1::mood, ARRAY['sad']::mood[], 3::grade";
     for connection in 0..2 {
-        let mut connection_of_ours = target.open(types.clone()).expect("a server");
+        let mut connection_of_ours = target
+            .open(types.clone(), &Deadline::default())
+            .expect("a server");
         let ours = connection_of_ours.prepare(sql).expect("known types");
         // The second connection has nothing to ask.
         assert_eq!(connection_of_ours.prepared > 1, connection == 0);
@@ -260,7 +264,9 @@ fn a_transaction_is_whole_or_not_at_all() {
 fn the_last_words_of_the_server_are_heard() {
     for url in [server().url(), server().socket_url()] {
         let target = Target::parse(url).expect("a good URL");
-        let mut connection = target.open(TypeCache::default()).expect("a server");
+        let mut connection = target
+            .open(TypeCache::default(), &Deadline::default())
+            .expect("a server");
         let statement = connection
             .prepare("SELECT pg_backend_pid()")
             .expect("a good statement");

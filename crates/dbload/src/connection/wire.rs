@@ -1,12 +1,14 @@
 //! Whole messages over a socket, in two buffers that are used again and again.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::BytesMut;
 
 use super::error::{ConnectionError, ServerError, is_timeout};
 use super::stream::{self, Stream};
+use crate::deadline::{Deadline, LOOK_EVERY};
 
 /// The first size of the buffer for answers: that of a socket's usual portion.
 const FIRST_BYTES: usize = 16 << 10;
@@ -38,17 +40,35 @@ pub(super) struct Wire {
     filled: usize,
     /// Up to where it has been dealt with.
     consumed: usize,
+    /// How long the server may say nothing.
+    silence: Option<Duration>,
+    /// After what time a read comes back, to look whether somebody still waits.
+    slice: Duration,
+    /// When nobody waits any more.
+    deadline: Deadline,
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, deadline: Deadline) -> Self {
         Self {
             stream,
             out: BytesMut::with_capacity(1 << 10),
             bytes: vec![0; FIRST_BYTES],
             filled: 0,
             consumed: 0,
+            silence: None,
+            slice: LOOK_EVERY,
+            deadline,
         }
+    }
+
+    /// How long the server may say nothing from now on.
+    ///
+    /// The socket wakes more often than that, as the deadline can come at any time.
+    pub(super) fn set_time_limit(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        self.silence = limit;
+        self.slice = limit.map_or(LOOK_EVERY, equal_slice);
+        self.stream.set_time_limits(self.slice, limit)
     }
 
     /// Sends what was put into `out`, in one write, and makes room for the answer.
@@ -109,11 +129,22 @@ impl Wire {
         if self.filled == self.bytes.len() {
             self.bytes.resize(2 * self.bytes.len(), 0);
         }
-        match stream::read(&mut self.stream, &mut self.bytes[self.filled..])? {
-            0 => Err(ConnectionError::closed()),
-            count => {
-                self.filled += count;
-                Ok(())
+        let mut waited = Duration::ZERO;
+        loop {
+            match stream::read(&mut self.stream, &mut self.bytes[self.filled..]) {
+                Ok(0) => return Err(ConnectionError::closed()),
+                Ok(count) => {
+                    self.filled += count;
+                    return Ok(());
+                }
+                Err(error) if is_timeout(&error) => {
+                    waited += self.slice;
+                    let late = self.silence.is_some_and(|silence| waited >= silence);
+                    if late || self.deadline.has_passed() {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -127,6 +158,12 @@ impl Wire {
             self.bytes.shrink_to_fit();
         }
     }
+}
+
+/// A part of `limit`, as long as may be, of which a whole number make it up.
+fn equal_slice(limit: Duration) -> Duration {
+    let count = limit.as_nanos().div_ceil(LOOK_EVERY.as_nanos()).max(1);
+    limit / u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The whole message that begins at `at`; `None` while part of it is missing.
@@ -151,13 +188,14 @@ pub(super) fn frame_in(bytes: &[u8], at: usize) -> Result<Option<Frame>, Connect
 mod tests {
     use std::os::unix::net::UnixStream;
     use std::thread;
+    use std::time::Instant;
 
     use super::*;
 
     #[test]
     fn messages_are_whole_however_they_arrive() {
         let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
-        let mut wire = Wire::new(Stream::Unix(ours));
+        let mut wire = Wire::new(Stream::Unix(ours), Deadline::default());
         let long = vec![7; 3 * FIRST_BYTES];
         let sent = [message(b'D', &long), message(b'Z', b"I")].concat();
         let writer = thread::spawn(move || {
@@ -182,7 +220,7 @@ mod tests {
     #[test]
     fn what_came_early_is_kept_for_the_next_answer() {
         let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
-        let mut wire = Wire::new(Stream::Unix(ours));
+        let mut wire = Wire::new(Stream::Unix(ours), Deadline::default());
         theirs
             .write_all(&[message(b'Z', b"I"), message(b'N', b"notice")].concat())
             .expect("the other end is open");
@@ -191,6 +229,37 @@ mod tests {
         assert!(wire.consumed < wire.filled);
         wire.send().expect("the other end is open");
         assert_eq!(wire.frame(0).expect("a whole message").tag, b'N');
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_limit_or_the_deadline() {
+        let (ours, _theirs) = UnixStream::pair().expect("a pair of sockets");
+        let deadline = Deadline::default();
+        let mut wire = Wire::new(Stream::Unix(ours), deadline.clone());
+        let mut check = |limit: Option<Duration>, least_ms: u64| {
+            wire.set_time_limit(limit).expect("a socket");
+            let start = Instant::now();
+            let error = wire.frame(0).expect_err("nobody says anything");
+            assert!(error.is_timeout(), "{error}");
+            let waited = start.elapsed();
+            assert!(waited >= Duration::from_millis(least_ms), "{waited:?}");
+            assert!(waited < Duration::from_secs(20), "{waited:?}");
+        };
+        check(Some(Duration::from_millis(50)), 45);
+        check(Some(Duration::from_millis(300)), 290);
+        deadline.set(Some(Duration::from_millis(100)));
+        check(None, 100);
+        check(Some(Duration::from_secs(60)), 0);
+    }
+
+    #[test]
+    fn slices_make_up_the_limit() {
+        let slice = |ms| equal_slice(Duration::from_millis(ms)).as_millis();
+        assert_eq!(
+            (slice(40), slice(250), slice(300), slice(70_000)),
+            (40, 250, 150, 250)
+        );
+        assert!(!equal_slice(Duration::MAX).is_zero());
     }
 
     #[track_caller]

@@ -30,7 +30,7 @@ const THINKING: u64 = 3;
 
 /// What all clients of a run share.
 pub(super) struct Shared<'a> {
-    pool: &'a Pool,
+    pub pool: &'a Pool,
     plan: &'a LoadPlan,
     /// The operations of the mix, ascending, as in the ledger.
     pub operations: Vec<Operation>,
@@ -93,7 +93,7 @@ impl<'a> Shared<'a> {
             window: Window::new(plan),
             ledger: Ledger::new(operations.len(), plan.clients()),
             operations,
-            health: Health::new(),
+            health: Health::new(plan.clients()),
             running: AtomicUsize::new(plan.clients() as usize),
             client_cpu_ns: 0.into(),
             requests: SplitMix64::stream(plan.seed, REQUESTS).next(),
@@ -262,6 +262,7 @@ impl<'a> Shared<'a> {
             shard.start();
         }
         let start_ns = self.control.now_ns();
+        self.health.asks(client, start_ns);
         let (connected_ns, end_ns, outcome) = match self.pool.session() {
             Ok(mut session) => {
                 let connected_ns = self.control.now_ns();
@@ -277,18 +278,15 @@ impl<'a> Shared<'a> {
                 (end_ns, end_ns, Err(error))
             }
         };
-        let mut after = After::Done;
-        let outcome = outcome.map_err(|error| {
-            if matches!(error, DbloadError::Connect { .. }) {
-                after = After::Unreachable;
-            }
-            let class = error.class().to_owned();
-            self.health.failed(error, end_ns);
-            class
-        });
-        if outcome.is_ok() {
-            self.health.answered();
-        }
+        let (outcome, error) = match outcome {
+            Ok(answer) => (Ok(answer), None),
+            Err(error) => (Err(error.class().to_owned()), Some(error)),
+        };
+        let after = match error {
+            Some(DbloadError::Connect { .. }) => After::Unreachable,
+            _ => After::Done,
+        };
+        self.health.ends(client, error, end_ns);
         if measured {
             let scheduled_ns = turn.scheduled_ns;
             shard.record(Record {

@@ -42,7 +42,8 @@ impl LoadPlan {
     /// The run goes on whatever fails: statements that are refused or too slow, connections that are
     /// lost (the pool opens new ones), a pool that is exhausted, a server that restarts. Every failed
     /// operation is counted once and never repeated. Only a server that gives no answer at all for
-    /// [`give_up_after`](Self::give_up_after) ends the run early; the report then says so.
+    /// [`give_up_after`](Self::give_up_after) ends the run early; the report then says so. Operations that
+    /// still wait for that server then fail, and are counted as such.
     ///
     /// # Errors
     ///
@@ -117,7 +118,9 @@ impl LoadPlan {
                 }
             }
             Ok(watched)
-        })?;
+        });
+        pool.resume();
+        let watched = watched?;
         Ok(report(shared, watched, started_at))
     }
 }
@@ -185,18 +188,20 @@ impl<'a> Watch<'a> {
             let latencies = closes.then(|| self.close_second(now_ns - begin_ns));
             let flow = observe(&self.progress(now_ns, begin_ns, latencies.as_ref()));
             let silent = shared.health.silent(now_ns);
-            if stopped_ns.is_some() {
-                continue;
+            let gives_up = silent > self.give_up_after;
+            if stopped_ns.is_none() && (gives_up || flow.is_break()) {
+                ended = match gives_up {
+                    true => Ended::GaveUp { silent },
+                    false => Ended::Interrupted,
+                };
+                stopped_ns = Some(now_ns);
+                stop(shared, clients);
             }
-            if flow.is_break() {
-                ended = Ended::Interrupted;
-            } else if silent > self.give_up_after {
-                ended = Ended::GaveUp { silent };
-            } else {
-                continue;
+            if gives_up {
+                // Clients know by now that they are not to ask again. Somebody may also wait for the last
+                // answer of a run that ends for another reason.
+                shared.pool.give_up();
             }
-            stopped_ns = Some(now_ns);
-            stop(shared, clients);
         }
         self.finish(ended, stopped_ns, &mut observe)
     }

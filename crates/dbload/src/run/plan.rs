@@ -30,9 +30,10 @@ pub struct LoadPlan {
     pub length: Length,
     /// The seed of what is asked, of arrivals and of think times; 42 by default.
     pub seed: u64,
-    /// How long the server may give no answer at all to operations that fail before the run ends
-    /// early ([`Ended::GaveUp`](crate::Ended)); 30 s by default. Within that time the run goes on,
-    /// through as many restarts of the server as there are.
+    /// How long the server may give no answer at all, while operations fail or wait for one, before the
+    /// run ends early ([`Ended::GaveUp`](crate::Ended)); 30 s by default. Within that time the run goes
+    /// on, through as many restarts of the server as there are. It should be longer than the slowest
+    /// answer.
     pub give_up_after: Duration,
 }
 
@@ -161,7 +162,7 @@ impl LoadPlan {
             LoadModel::Open { rate, max_lag, .. } => {
                 for rate in [rate.from, rate.to] {
                     if !(0.0..=MAX_RATE).contains(&rate) {
-                        return refuse("rate", format!("{rate} is not in 0 to {MAX_RATE}"));
+                        return refuse("rate", out_of_range(rate));
                     }
                 }
                 if rate.from == 0.0 && rate.to == 0.0 {
@@ -196,6 +197,14 @@ impl LoadPlan {
             );
         }
         Ok(())
+    }
+}
+
+/// A number of very many digits is shown as it is usually typed.
+fn out_of_range(rate: f64) -> String {
+    match rate.abs() < 1e15 || !rate.is_finite() {
+        true => format!("{rate} is not in 0 to {MAX_RATE}"),
+        false => format!("{rate:e} is not in 0 to {MAX_RATE}"),
     }
 }
 
@@ -269,6 +278,10 @@ mod tests {
         check_refused(
             &plan(open(1.0, f64::INFINITY, 1), second),
             "rate: inf is not in",
+        );
+        check_refused(
+            &plan(open(1.0, 1e300, 1), second),
+            "rate: 1e300 is not in 0 to 1000000",
         );
         check_refused(
             &plan(open(5.0, 0.0, 1), Length::Operations(9)),

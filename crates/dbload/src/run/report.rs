@@ -89,7 +89,7 @@ pub enum Ended {
     AsPlanned,
     /// The observer ended it.
     Interrupted,
-    /// Operations failed and the server gave no answer for the time that the plan allows.
+    /// The server was asked and gave no answer for the time that the plan allows.
     GaveUp {
         /// How long there had been no answer.
         silent: Duration,
@@ -109,9 +109,9 @@ pub struct OperationStats {
     /// How many failed, each once: by the server's SQLSTATE, or where it sent none by
     /// [`DbloadError::class`].
     pub errors: BTreeMap<String, u64>,
-    /// The rows of all answers.
+    /// The rows of all answers; those of writes are what they have changed.
     pub rows: u64,
-    /// The bytes of all answers, as the server sent them.
+    /// The bytes of the rows that came, as the server sent them: of their fields, each with its length.
     pub bytes: u64,
     /// The sum (modulo 2⁶⁴) of the checksums of all answers, which does not depend on their order.
     pub checksum: u64,

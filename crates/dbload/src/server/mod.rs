@@ -13,6 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::DbloadError;
 use crate::connection::TypeCache;
+use crate::deadline::Deadline;
 use crate::target::Target;
 
 pub use settings::ServerSettings;
@@ -161,7 +162,7 @@ impl fmt::Debug for Server {
 
 /// Connects, which tells.
 fn version(target: &Target) -> Result<String, DbloadError> {
-    let connection = target.open(TypeCache::default())?;
+    let connection = target.open(TypeCache::default(), &Deadline::default())?;
     Ok(connection.server_version().to_owned())
 }
 

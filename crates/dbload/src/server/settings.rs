@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::DbloadError;
 use crate::connection::{Connection, ConnectionError, TypeCache};
+use crate::deadline::Deadline;
 use crate::target::Target;
 
 /// The settings of a server on which figures depend, as it has them for a new connection.
@@ -67,7 +68,7 @@ impl ServerSettings {
     /// answers there or the server refuses, [`DbloadError::Query`] when it does not tell.
     pub fn read(url: &str) -> Result<Self, DbloadError> {
         let target = Target::parse(url)?;
-        let mut connection = target.open(TypeCache::default())?;
+        let mut connection = target.open(TypeCache::default(), &Deadline::default())?;
         Self::ask(&mut connection).map_err(|error| {
             DbloadError::statement(target.redacted(), "asking for the settings", &error)
         })

@@ -1,8 +1,9 @@
 //! Loading, recognising, refusing.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
-use dbload::{Dataset, DatasetConfig, DbloadError};
+use dbload::{Client, Dataset, DatasetConfig, DbloadError, Operation, Pool, PoolConfig};
 
 use super::{config, connect, helper, number, open, server};
 
@@ -132,7 +133,7 @@ fn the_same_content_is_reused_and_other_content_refused() {
         "{message}"
     );
     assert!(
-        message.contains("DROP SCHEMA \"reuse\" CASCADE"),
+        message.contains("load it anew, or choose another schema"),
         "{message}"
     );
     let message = refused(&DatasetConfig {
@@ -174,6 +175,100 @@ fn the_same_content_is_reused_and_other_content_refused() {
     assert!(!open(&wanted).reused());
 }
 
+/// After this change, the dataset is refused for the reason given, and can be loaded anew.
+#[track_caller]
+fn check_noticed(wanted: &DatasetConfig, change: &str, reason: &str) {
+    connect(server().url())
+        .batch_execute(change)
+        .expect("plain statements");
+    let error = Dataset::open_or_load(server().url(), wanted).expect_err("changed content");
+    assert!(
+        matches!(
+            error,
+            DbloadError::OtherContent {
+                replaceable: true,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    let message = error.to_string();
+    assert!(message.contains(reason), "{change}: {message}");
+    Dataset::replace(server().url(), wanted).expect("a dataset may be replaced");
+    assert!(open(wanted).reused(), "after {change}");
+}
+
+#[test]
+fn changed_content_is_refused() {
+    let wanted = config("changed", 3_000);
+    open(&wanted);
+    let check = |change: &str, reason: &str| check_noticed(&wanted, change, reason);
+    let changed = "3000 users of seed 42 of which some were changed, as number";
+    check(
+        "UPDATE changed.user_profile_tbl SET nickname = 'x'",
+        changed,
+    );
+    check("UPDATE changed.user_profile_tbl SET pic = NULL", changed);
+    let others =
+        "UPDATE changed.user_info_tbl SET age = CASE age WHEN 20 THEN 21 ELSE 20 END WHERE id =";
+    check(&format!("{others} 1"), &format!("{changed} 1,"));
+    check(&format!("{others} 3000"), &format!("{changed} 3000,"));
+    check(
+        "ALTER TABLE changed.user_info_tbl DROP CONSTRAINT user_info_name",
+        "without user_info_tbl.user_info_name",
+    );
+    check(
+        "ALTER TABLE changed.users_tbl DROP CONSTRAINT users_id",
+        "without users_tbl.users_id",
+    );
+    check(
+        "ALTER TABLE changed.user_profile_tbl RENAME COLUMN pic TO hidden",
+        "without user_profile_tbl.pic",
+    );
+    check(
+        "ALTER TABLE changed.user_info_tbl ALTER COLUMN age TYPE integer",
+        "without user_info_tbl.age int2",
+    );
+    check("DROP SEQUENCE changed.inserted_ids", "without inserted_ids");
+    check(
+        "DROP TABLE changed.user_profile_tbl",
+        "without user_profile_tbl.id",
+    );
+}
+
+#[test]
+fn what_a_killed_run_has_inserted_is_deleted_unless_others_use_it() {
+    let wanted = config("leftovers", 30);
+    let dataset = open(&wanted);
+    let count = || number("SELECT count(*) FROM leftovers.user_profile_tbl");
+    for is_pooled in [true, false] {
+        let pool = match is_pooled {
+            true => Pool::connect(&dataset, 2),
+            false => Pool::unpooled(&dataset, &PoolConfig::default()),
+        };
+        let pool = pool.expect("a server");
+        let mut client = Client::new(&pool, 1);
+        for _ in 0..3 {
+            client.execute(Operation::InsertUser).expect("an insertion");
+        }
+        assert!(open(&wanted).reused());
+        assert_eq!(
+            count(),
+            33,
+            "the users of a pool that is there were deleted"
+        );
+        // As a killed process, it deletes nothing.
+        drop((client, pool));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // The server takes a moment to notice.
+        while open(&wanted).reused() && count() > 30 {
+            assert!(Instant::now() < deadline, "{} users", count());
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(count(), 30);
+    }
+}
+
 #[test]
 fn tables_of_others_are_never_touched() {
     let mut client = connect(server().url());
@@ -192,6 +287,8 @@ fn tables_of_others_are_never_touched() {
             message.contains("1 tables or views of something else"),
             "{message}"
         );
+        // Nobody is told to drop what is not theirs.
+        assert!(message.ends_with("; choose another schema"), "{message}");
     }
     assert_eq!(number("SELECT count(*) FROM foreign_content.precious"), 1);
 

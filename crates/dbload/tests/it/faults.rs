@@ -362,6 +362,53 @@ fn an_exhausted_pool_says_so_in_its_time() {
 }
 
 #[test]
+fn a_connection_that_is_refused_is_not_said_to_be_in_use() {
+    let dataset = Dataset::open_or_load(server().url(), &config("refused", 10)).expect("a load");
+    connect(server().url())
+        .batch_execute(
+            "CREATE ROLE single LOGIN PASSWORD 'single' CONNECTION LIMIT 1;
+             GRANT USAGE ON SCHEMA refused TO single;
+             GRANT SELECT ON ALL TABLES IN SCHEMA refused TO single;
+             GRANT CREATE ON DATABASE postgres TO single",
+        )
+        .expect("plain statements");
+    let (_, place) = server().url().split_once('@').expect("a URL");
+    let url = format!("postgresql://single:single@{place}");
+    let dataset = Dataset::open_or_load(&url, dataset.config()).expect("a role that may read");
+    let limits = PoolConfig {
+        min_idle: Some(1),
+        operations: vec![Operation::UserByName],
+        ..patient(2, Duration::from_secs(2))
+    };
+    let pool = Pool::connect_with(&dataset, &limits).expect("room for one");
+    let lock = lock_users("refused");
+    let mut first = Client::new(&pool, 1);
+    let waiting = thread::spawn(move || first.execute(Operation::UserByName));
+    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"refused\".%'";
+    while number(blocked) == 0 {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let error = Client::new(&pool, 2)
+        .execute(Operation::UserByName)
+        .expect_err("no room for a second");
+    assert_eq!(error.class(), "53300", "{error:?}");
+    assert!(matches!(error, DbloadError::Connect { .. }), "{error:?}");
+    assert!(error.to_string().contains("within 2000 ms"), "{error}");
+    drop(lock);
+    waiting.join().expect("no panic").expect("the lock is gone");
+}
+
+#[test]
+fn opening_a_pool_has_the_time_of_connecting() {
+    let dataset = Dataset::open_or_load(server().url(), &config("hasty", 10)).expect("a load");
+    // Nobody opens so many connections in a millisecond.
+    let pool = Pool::connect_with(&dataset, &patient(8, Duration::from_millis(1)));
+    let pool = pool.expect("a server with room");
+    let answer = Client::new(&pool, 1).execute(Operation::UserByName);
+    assert_eq!(answer.expect("all are free").rows, 1);
+}
+
+#[test]
 fn without_a_pool_every_request_has_its_own_connection() {
     for url in [
         server().url().to_owned(),

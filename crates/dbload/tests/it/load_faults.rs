@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dbload::{
-    Arrivals, Dataset, Ended, Length, LoadPlan, LoadReport, Mix, Operation, Pool, PoolConfig,
-    TemporaryServer,
+    Arrivals, Client, Dataset, Ended, Length, LoadPlan, LoadReport, Mix, Operation, Pool,
+    PoolConfig, TemporaryServer,
 };
 use postgres::NoTls;
 use rustix::process::{Pid, Signal, kill_process};
@@ -126,7 +126,7 @@ fn a_server_that_is_killed_and_restarted_costs_failures_and_no_rows() {
     // At most one for each connection, and one for each that was opened too early.
     assert!((1..=20).contains(&failed), "{:?}", report.total.errors);
     for class in report.total.errors.keys() {
-        let expected = ["57P01", "57P02", "57P03", "connection_lost", "pool_timeout"];
+        let expected = ["57P01", "57P02", "57P03", "connection_lost", "connect"];
         assert!(
             expected.contains(&class.as_str()),
             "{:?}",
@@ -180,13 +180,106 @@ fn a_server_that_stays_away_is_given_up() {
     };
     assert!(silent > Duration::from_secs(1), "{silent:?}");
     assert!(report.total.completed() > 0 && report.total.failed() > 0);
+    // Nothing was in use any more: none could be opened.
+    let errors = &report.total.errors;
     assert!(
-        report.total.errors["pool_timeout"] >= 3,
-        "{:?}",
-        report.total.errors
+        errors["connect"] >= 1 && !errors.contains_key("pool_timeout"),
+        "{errors:?}"
     );
     let words = report.last_failure.expect("the last failure").to_string();
     assert!(words.contains("dbload:***@127.0.0.1"), "{words}");
+    assert!(words.contains("Connection refused"), "{words}");
+}
+
+/// A server of which nothing that serves a pool moves, until this is dropped.
+struct Stopped(Vec<Pid>);
+
+impl Stopped {
+    /// The process that starts others first, so that there are no more of them.
+    fn all(server: &TemporaryServer) -> Self {
+        let mut client = connect(server.url());
+        let first = postmaster(server);
+        kill_process(first, Signal::STOP).expect("a process of our own server");
+        let mut stopped = Self(vec![first]);
+        let query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'dbload'";
+        let rows = client.query(query, &[]).expect("a plain query");
+        for pid in rows.iter().filter_map(|row| Pid::from_raw(row.get(0))) {
+            // Without a pool, some end by themselves.
+            if kill_process(pid, Signal::STOP).is_ok() {
+                stopped.0.push(pid);
+            }
+        }
+        stopped
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        for &pid in &self.0 {
+            let _ = kill_process(pid, Signal::CONT);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up() {
+    let server = own_server();
+    let dataset = Dataset::open_or_load(server.url(), &config("silent", 500)).expect("a load");
+    // One waits for a connection of the pool, two for the server, and all would for most of a minute.
+    let pooled = pool(&dataset, 2, Duration::from_secs(50));
+    let unpooled = Pool::unpooled(&dataset, &PoolConfig::default()).expect("a server");
+    let plan = LoadPlan {
+        give_up_after: Duration::from_secs(2),
+        ..LoadPlan::new(
+            only(Operation::CountExtremes),
+            closed(3),
+            milliseconds(60_000),
+        )
+    };
+    for pool in [pooled, unpooled] {
+        let (report, took, stopped) = thread::scope(|scope| {
+            let running = scope.spawn(|| plan.run(&pool).expect("a run"));
+            thread::sleep(Duration::from_millis(500));
+            let start = Instant::now();
+            let stopped = Stopped::all(&server);
+            (running.join().expect("no panic"), start.elapsed(), stopped)
+        });
+        check_sums(&report);
+        let Ended::GaveUp { silent } = report.ended else {
+            panic!("{report:?}");
+        };
+        assert!(silent > Duration::from_secs(2), "{silent:?}");
+        assert!((2..20).contains(&took.as_secs()), "{took:?}");
+        assert_eq!(report.total.failed(), 3, "{:?}", report.total.errors);
+        assert!(report.total.completed() > 0, "{report:?}");
+        drop(stopped);
+        // The pool is good again.
+        let mut client = Client::new(&pool, 1);
+        let answers = (0..3).map(|_| client.execute(Operation::UserByName));
+        assert!(answers.into_iter().any(|answer| answer.is_ok()));
+    }
+}
+
+#[test]
+fn cleaning_up_at_a_silent_server_takes_no_longer_than_it_may() {
+    let server = own_server();
+    let dataset = Dataset::open_or_load(server.url(), &config("silent", 500)).expect("a load");
+    let pool = pool(&dataset, 1, Duration::from_secs(50));
+    let plan = LoadPlan::new(
+        only(Operation::InsertUser),
+        closed(1),
+        Length::Operations(3),
+    );
+    plan.run(&pool).expect("a run");
+    let stopped = Stopped::all(&server);
+    assert_eq!(stopped.0.len(), 2);
+    let start = Instant::now();
+    pool.delete_inserted_within(Duration::from_millis(500))
+        .expect_err("a silent server");
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    drop(stopped);
+    assert_eq!(pool.delete_inserted().expect("it answers again"), 3);
 }
 
 /// Runs `plan` while `trouble` is made by another connection.
