@@ -1,6 +1,7 @@
 """What the comparisons share: building, running and describing the machine."""
 
 import argparse
+import fnmatch
 import json
 import os
 import pathlib
@@ -99,6 +100,34 @@ def output_of(args):
     """Where the table goes: all cases go to the documents."""
     everything = not args.quick and args.cases == "*"
     return args.output or (ROOT / "docs" if everything else FOLDER) / "performance.md"
+
+
+def chosen(parser, args, cases):
+    """The cases that the arguments name."""
+    found = [case for case in cases if fnmatch.fnmatch(case.name, args.cases)]
+    if not found:
+        parser.error(f"no case is called {args.cases}: there are {', '.join(case.name for case in cases)}")
+    return found
+
+
+def journal_path_of(comparison):
+    return FOLDER / time.strftime(f"{comparison}-%Y%m%d-%H%M%S.jsonl")
+
+
+def only_report(args, output, text):
+    """Writes the table of earlier runs; gives the exit status."""
+    write_chapter(output, text(lines_of(args.report)))
+    say(f"written: {output}")
+    return 0
+
+
+def finish(output, text, lines, journal_path):
+    """Writes and prints the table of a run; gives the exit status."""
+    written = text(lines)
+    write_chapter(output, written)
+    print(written)
+    say(f"written: {output}; the single figures: {journal_path}")
+    return 1 if any("error" in line for line in lines) else 0
 
 
 def unusable(peers, probe):

@@ -1,16 +1,14 @@
 """Compares loading users by `dbload` with SQLAlchemy and psycopg, on one server; started by `run dbload load`."""
 
 import contextlib
-import fnmatch
 import pathlib
 import random
 import subprocess
 import sys
-import time
 from dataclasses import asdict, dataclass
 
 import dbload_load_report as report
-from common import FOLDER, arguments, build, lines_of, machine, measure_all, output_of, run_json, say, unusable, write_chapter
+from common import FOLDER, arguments, build, chosen, finish, journal_path_of, machine, measure_all, only_report, output_of, run_json, unusable
 from dbload_load_report import INSERT, MEMORY, OURS
 
 PEERS = ["SQLAlchemy", "psycopg COPY", "psycopg COPY, keys last"]
@@ -122,13 +120,9 @@ def main():
     args = parser.parse_args()
     output = output_of(args)
     if args.report:
-        write_chapter(output, report.text(lines_of(args.report)))
-        say(f"written: {output}")
-        return 0
+        return only_report(args, output, report.text)
 
-    cases = [case for case in (QUICK if args.quick else CASES) if fnmatch.fnmatch(case.name, args.cases)]
-    if not cases:
-        parser.error(f"no case is called {args.cases}: there are {', '.join(case.name for case in CASES)}")
+    cases = chosen(parser, args, QUICK if args.quick else CASES)
     rounds = args.rounds or (2 if args.quick else DEFAULT_ROUNDS)
     workload = build()
     peers = unusable(PEERS, peer_py)
@@ -143,15 +137,11 @@ def main():
         facts = machine(workload, peers)
         facts["server"] = measurement.connection.execute("SHOW server_version").fetchone()[0]
         head = {"machine": facts, "rounds": rounds, "seed": args.seed}
-        journal_path = FOLDER / time.strftime("dbload-load-%Y%m%d-%H%M%S.jsonl")
+        journal_path = journal_path_of("dbload-load")
         described = lambda result: f"{result['seconds']:.3f} s, CPU {result['cpu_s']:.2f} s, {result['memory_bytes'] / 1e6:.0f} MB"
         lines = measure_all(journal_path, head, cases, rounds, random.Random(args.seed), measure, described)
         measurement.connection.close()
-    text = report.text(lines)
-    write_chapter(output, text)
-    print(text)
-    say(f"written: {output}; the single figures: {journal_path}")
-    return 1 if any("error" in line for line in lines) else 0
+    return finish(output, report.text, lines, journal_path)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Closed loop: the same prepared statement with 1 and 8 clients, operations a seco
 Poisson arrivals at 50 and 80 % of what both reached in the closed loop, the 99th percentile of the latency from the scheduled start.
 """
 
-import fnmatch
 import os
 import pathlib
 import random
@@ -14,12 +13,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from statistics import median
 
 import dbload_pgbench_report as report
-from common import FOLDER, arguments, build, lines_of, machine, measure_all, output_of, run_json, say, write_chapter
+from common import arguments, build, chosen, finish, journal_path_of, machine, measure_all, only_report, output_of, run_json
 from dbload_load import server
 from dbload_pgbench_report import OURS, PGBENCH
 
@@ -134,15 +132,11 @@ def main():
     args = parser.parse_args()
     output = output_of(args)
     if args.report:
-        write_chapter(output, report.text(lines_of(args.report)))
-        say(f"written: {output}")
-        return 0
+        return only_report(args, output, report.text)
 
-    cases = [case for case in CASES if fnmatch.fnmatch(case.name, args.cases)]
+    cases = chosen(parser, args, CASES)
     if not any(case.clients == 8 and case.share is None for case in cases) and any(case.share for case in cases):
         parser.error("the rates of the open loop come from closed-c8, which has to be among the cases")
-    if not cases:
-        parser.error(f"no case is called {args.cases}: there are {', '.join(case.name for case in CASES)}")
     rounds = args.rounds or (2 if args.quick else DEFAULT_ROUNDS)
     workload, pgbench = build(), pgbench_program()
     version = subprocess.run([pgbench, "--version"], capture_output=True, text=True).stdout.strip()
@@ -152,14 +146,10 @@ def main():
         measurement.ours(1, None)
         facts = machine(workload, {PGBENCH: {"version": version}})
         head = {"machine": facts, "rounds": rounds, "seed": args.seed, "seconds": measurement.seconds}
-        journal_path = FOLDER / time.strftime("dbload-pgbench-%Y%m%d-%H%M%S.jsonl")
+        journal_path = journal_path_of("dbload-pgbench")
         described = lambda result: f"{result['tps']:.0f} a second, client CPU {result['cpu_us']:.1f} µs, p99 {result['p99_ms']} ms"
         lines = measure_all(journal_path, head, cases, rounds, random.Random(args.seed), measurement, described)
-    text = report.text(lines)
-    write_chapter(output, text)
-    print(text)
-    say(f"written: {output}; the single figures: {journal_path}")
-    return 1 if any("error" in line for line in lines) else 0
+    return finish(output, report.text, lines, journal_path)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
 """Compares K-means of this workspace with Python's, side by side on the same bytes; started by `run kmeans`."""
 
-import fnmatch
-import json
 import pathlib
 import random
 import sys
-import time
 from dataclasses import asdict, dataclass
 
 import report
-from common import FOLDER, arguments, build, lines_of, machine, measure_all, output_of, run_json, say, unusable, write_chapter
+from common import FOLDER, arguments, build, chosen, finish, journal_path_of, machine, measure_all, only_report, output_of, run_json, say, unusable
 from report import ONE_THREAD, OURS
 
 PEERS = ["scikit-learn", "oneDAL"]
@@ -109,13 +106,9 @@ def main():
     args = parser.parse_args()
     output = output_of(args)
     if args.report:
-        write_chapter(output, report.text(lines_of(args.report)))
-        say(f"written: {output}")
-        return 0
+        return only_report(args, output, report.text)
 
-    cases = [case for case in (QUICK if args.quick else CASES) if fnmatch.fnmatch(case.name, args.cases)]
-    if not cases:
-        parser.error(f"no case is called {args.cases}: there are {', '.join(case.name for case in CASES)}")
+    cases = chosen(parser, args, QUICK if args.quick else CASES)
     rounds = args.rounds or (2 if args.quick else DEFAULT_ROUNDS)
     workload = build()
     for case in cases:
@@ -134,16 +127,12 @@ def main():
         env = {"RAYON_NUM_THREADS": "1"} if engine == ONE_THREAD else None
         return measure_ours(workload, case, idle_bytes, env, args.timeout)
 
-    journal_path = FOLDER / time.strftime("kmeans-%Y%m%d-%H%M%S.jsonl")
+    journal_path = journal_path_of("kmeans")
     shuffler = random.Random(args.seed)
     head = {"machine": machine(workload, peers), "rounds": rounds, "seed": args.seed}
     described = lambda result: f"{result['cold_s']:.3f} s, {result['warm_s']:.3f} s"
     lines = measure_all(journal_path, head, cases, rounds, shuffler, measure, described)
-    text = report.text(lines)
-    write_chapter(output, text)
-    print(text)
-    say(f"written: {output}; the single figures: {journal_path}")
-    return 1 if any("error" in line for line in lines) else 0
+    return finish(output, report.text, lines, journal_path)
 
 
 if __name__ == "__main__":
