@@ -1,6 +1,7 @@
 //! The image of a variant: a binary that was built outside, put on a base.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -70,7 +71,8 @@ impl Engine {
         let context = context(binary, epoch)?;
         let mut command = Command::new(&self.client);
         command
-            .args(["build", "--target", "copied", "--tag", name, "--file"])
+            .args(["build", "--force-rm", "--target", "copied"])
+            .args(["--tag", name, "--file"])
             .arg(file);
         // Those that the environment has not set keep the file's default.
         for argument in arguments
@@ -117,14 +119,16 @@ impl Engine {
     }
 }
 
-/// A folder with the binary alone, with the time that it gets in the image. Beside the binary, so that it can be a
-/// link and not a copy.
+/// A folder with the binary alone, as it is to be in the image: with its time, and for any user to execute, whatever
+/// files are usually made like here.
 fn context(binary: &Path, epoch: u64) -> Result<PathBuf> {
     let folder = binary.with_extension("context");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
     let copy = folder.join(binary.file_name().unwrap_or_default());
     fs::copy(binary, &copy).map_err(Error::io("write", &copy))?;
+    fs::set_permissions(&copy, Permissions::from_mode(0o755))
+        .map_err(Error::io("make executable", &copy))?;
     let time = UNIX_EPOCH + Duration::from_secs(epoch);
     fs::File::options()
         .append(true)
@@ -170,4 +174,22 @@ fn failure(output: &std::process::Output, name: &str) -> Error {
     Error::Container(format!(
         "the image {name} could not be made:\n  {last}{advice}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_into_an_image_is_for_any_user_and_as_old_as_the_source() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let binary = folder.path().join("program");
+        fs::write(&binary, "content").expect("a file");
+        fs::set_permissions(&binary, Permissions::from_mode(0o700)).expect("a file of our own");
+        let copy = context(&binary, 86_400).expect("a copy").join("program");
+        let metadata = fs::metadata(copy).expect("the copy");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o755);
+        let modified = metadata.modified().expect("a time");
+        assert_eq!(modified, UNIX_EPOCH + Duration::from_secs(86_400));
+    }
 }
