@@ -50,8 +50,30 @@ fn compose_url(variable: impl Fn(&str) -> Option<String>) -> Result<String, &'st
     ))
 }
 
+/// The address with a password, unless it has one. As in PostgreSQL's own programs, a password apart from the address
+/// may have any characters.
+fn with_password(url: &str, password: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        if url.contains("password") {
+            return url.into();
+        }
+        let quoted = password.replace('\\', r"\\").replace('\'', r"\'");
+        return format!("{url} password='{quoted}'");
+    };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    match authority.split_once('@') {
+        Some((user, _)) if !user.contains(':') && !rest.contains("password=") => {
+            let password = utf8_percent_encode(password, NON_ALPHANUMERIC);
+            let host = &rest[user.len()..];
+            format!("{scheme}://{user}:{password}{host}")
+        }
+        _ => url.into(),
+    }
+}
+
 impl Server {
-    /// The server of the environment variable `DATABASE_URL`; a temporary one where that is not set or
+    /// The server of the environment variable `DATABASE_URL`, with the password of `PGPASSWORD` where the
+    /// address has none; a temporary one where that is not set or
     /// empty; where PostgreSQL is not installed either (and `PGBIN` does not say where it should be),
     /// the service of the compose file, at 127.0.0.1 and the port in `POSTGRES_PORT` (5432) with user
     /// and database `workload` and the password in `POSTGRES_PASSWORD`.
@@ -61,7 +83,12 @@ impl Server {
     /// As [`Server::connect`] with the variable, as [`TemporaryServer::start`] without.
     pub fn obtain() -> Result<Self, DbloadError> {
         match std::env::var("DATABASE_URL") {
-            Ok(url) if !url.is_empty() => Self::connect(&url),
+            Ok(url) if !url.is_empty() => match std::env::var("PGPASSWORD") {
+                Ok(password) if !password.is_empty() => {
+                    Self::connect(&with_password(&url, &password))
+                }
+                _ => Self::connect(&url),
+            },
             Err(std::env::VarError::NotUnicode(_)) => Err(DbloadError::Url {
                 reason: "DATABASE_URL is not UTF-8".into(),
             }),
@@ -202,6 +229,33 @@ mod tests {
         let no_port = Err("POSTGRES_PORT is not a number from 0 to 65535");
         check_compose_url("x", "70000", no_port);
         check_compose_url("x", "5432/y", no_port);
+    }
+
+    #[track_caller]
+    fn check_password(url: &str, expected: &str) {
+        assert_eq!(with_password(url, r"p@s/:'\ %"), expected);
+    }
+
+    #[test]
+    fn a_password_apart_may_have_any_characters() {
+        let given = "postgresql://me:own@db/x";
+        check_password(given, given);
+        let given = "postgresql://me@db/x?password=own";
+        check_password(given, given);
+        let encoded = "p%40s%2F%3A%27%5C%20%25";
+        check_password(
+            "postgresql://me@db:1/x?sslmode=require",
+            &format!("postgresql://me:{encoded}@db:1/x?sslmode=require"),
+        );
+        let nobody = "postgresql://db/x?options=-c%20a=b@c";
+        check_password(nobody, nobody);
+        let given = "host=db user=me password=own";
+        check_password(given, given);
+        check_password("host=db user=me", r"host=db user=me password='p@s/:\'\\ %'");
+        let decoded: postgres::Config = with_password("host=db user=me", r"p@s/:'\ %")
+            .parse()
+            .expect("a good address");
+        assert_eq!(decoded.get_password(), Some(&br"p@s/:'\ %"[..]));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub fn command(action: &str) -> Command {
     command
         .env(ACTION, action)
         .env_remove("DATABASE_URL")
+        .env_remove("PGPASSWORD")
         .env_remove("PGBIN");
     command
 }

@@ -279,6 +279,14 @@ fn check_obtained(variables: &[(&str, &str)], parts: &[&str]) {
 fn the_environment_chooses_the_server() {
     let given = format!("obtained={} temporary=false", server().redacted_url());
     check_obtained(&[("DATABASE_URL", server().url())], &[&given]);
+    let (own, host) = server().url().split_once('@').expect("a user");
+    let (user, password) = own.rsplit_once(':').expect("a password");
+    let url = format!("{user}@{host}");
+    check_obtained(
+        &[("DATABASE_URL", &url), ("PGPASSWORD", password)],
+        &[&given],
+    );
+    check_obtained(&[("DATABASE_URL", &url)], &["refused=", "password"]);
     check_obtained(
         &[("DATABASE_URL", "nonsense")],
         &["refused=the database URL cannot be used"],
