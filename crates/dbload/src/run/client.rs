@@ -176,10 +176,9 @@ impl<'a> Shared<'a> {
         let mut ready_ns = nanoseconds(joins);
         loop {
             let until_ns = self.window.end_ns().min(leaves_ns);
-            if !self.control.wait_until(ready_ns.min(until_ns)).await {
+            let Some(now_ns) = self.control.wait_until(ready_ns.min(until_ns)).await else {
                 return;
-            }
-            let now_ns = self.control.now_ns();
+            };
             if now_ns >= leaves_ns {
                 return;
             }
@@ -229,7 +228,7 @@ impl<'a> Shared<'a> {
             }
             // Before the wait, so that drawing makes nobody late.
             let request = self.draw(number);
-            if !self.control.wait_until(at_ns).await {
+            if self.control.wait_until(at_ns).await.is_none() {
                 // The run was stopped. What was not due yet was never offered.
                 if part == Part::Measured && at_ns <= self.control.now_ns() {
                     self.ledger.shard(client).drop_arrivals(1);

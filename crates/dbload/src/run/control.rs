@@ -41,18 +41,18 @@ impl Control {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Sleeps until `at_ns` after the start; `false` when the run was stopped before.
+    /// Sleeps until `at_ns` after the start and gives the time then; none when the run was stopped before.
     ///
     /// The thread gives the processor back for all of the time, or to its other clients, and does not spin at
     /// the end, as the CPU of the client is one of the figures; what the kernel wakes it late is measured as lag.
-    pub(super) async fn wait_until(&self, at_ns: u64) -> bool {
+    pub(super) async fn wait_until(&self, at_ns: u64) -> Option<u64> {
         loop {
             if self.is_stopped() {
-                return false;
+                return None;
             }
             let now_ns = self.now_ns();
             if now_ns >= at_ns {
-                return true;
+                return Some(now_ns);
             }
             match tasks::share_thread() {
                 true => {
@@ -82,15 +82,15 @@ mod tests {
     fn waiting_ends_in_time_or_with_the_run() {
         let control = Control::start();
         let wait_until = |at_ns| tasks::at_once(control.wait_until(at_ns));
-        assert!(wait_until(20_000_000));
+        assert!(wait_until(20_000_000) >= Some(20_000_000));
         assert!(control.now_ns() >= 20_000_000);
-        assert!(wait_until(0));
+        assert!(wait_until(0) >= Some(20_000_000));
         thread::scope(|scope| {
             let waiting = scope.spawn(|| tasks::at_once(control.wait_until(u64::MAX)));
             control.stop();
             waiting.thread().unpark();
-            assert!(!waiting.join().expect("no panic"));
+            assert_eq!(waiting.join().expect("no panic"), None);
         });
-        assert!(!wait_until(0));
+        assert_eq!(wait_until(0), None);
     }
 }
