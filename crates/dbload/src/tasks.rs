@@ -246,6 +246,30 @@ fn emptied<'a>(mut list: Vec<PollFd<'_>>) -> Vec<PollFd<'a>> {
         .collect()
 }
 
+/// Both ways in which work can be done, for tests.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    Alone,
+    Shared,
+}
+
+#[cfg(test)]
+impl Way {
+    pub(crate) const BOTH: [Self; 2] = [Self::Alone, Self::Shared];
+
+    pub(crate) fn run<T>(self, work: impl Future<Output = T>) -> T {
+        let Self::Shared = self else {
+            return at_once(work);
+        };
+        let mut done = None;
+        let life = async { done = Some(work.await) };
+        let bell = Doorbell::new(1).expect("an eventfd");
+        run(&bell, vec![Box::pin(life)]);
+        done.expect("all lives have ended")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;

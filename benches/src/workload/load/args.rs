@@ -73,7 +73,13 @@ pub struct LoadRunArgs {
     warm_up: Option<Length>,
     /// How many threads serve the clients [default: in a closed loop as many as there are processors, in an open loop and
     /// without a pool one for each client]
-    #[arg(long, value_name = "N", requires = "mix", conflicts_with = "no_pool", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "mix",
+        conflicts_with = "no_pool",
+        allow_negative_numbers = true
+    )]
     threads: Option<u32>,
     /// Connections of the pool [default: one for each client]; with several sizes a run for each, and the knee
     #[arg(long, value_name = "N,…", requires = "mix", value_delimiter = ',', allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]

@@ -1,5 +1,6 @@
 //! Against a real server, beside the client of the crate `postgres`, which must say the same.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::TemporaryServer;
 use crate::target::Target;
-use crate::tasks::at_once;
+use crate::tasks::{Doorbell, Way, at_once};
 
 fn server() -> &'static TemporaryServer {
     static SERVER: std::sync::OnceLock<TemporaryServer> = std::sync::OnceLock::new();
@@ -48,8 +49,9 @@ fn check_same<T: FromSqlOwned + PartialEq + Debug>(
             .prepare(sql)
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
         // Again, as the buffers are used again.
-        for _ in 0..2 {
-            let rows = at_once(connection.query(&statement, parameters))
+        for way in Way::BOTH {
+            let rows = way
+                .run(connection.query(&statement, parameters))
                 .unwrap_or_else(|error| panic!("{sql}: {error}"));
             let found: Vec<Option<T>> = rows
                 .iter()
@@ -263,7 +265,8 @@ fn a_transaction_is_whole_or_not_at_all() {
 
 #[test]
 fn the_last_words_of_the_server_are_heard() {
-    for url in [server().url(), server().socket_url()] {
+    let urls = [server().url(), server().socket_url()];
+    for (url, way) in urls.iter().zip(Way::BOTH) {
         let target = Target::parse(url).expect("a good URL");
         let mut connection = target
             .open(TypeCache::default(), &Deadline::default())
@@ -272,18 +275,53 @@ fn the_last_words_of_the_server_are_heard() {
             .prepare("SELECT pg_backend_pid()")
             .expect("a good statement");
         let pid: i32 = {
-            let rows = at_once(connection.query(&statement, &[])).expect("an answer");
+            let rows = way
+                .run(connection.query(&statement, &[]))
+                .expect("an answer");
             let row = rows.iter().next().expect("one row");
             row.try_get(0).expect("a process")
         };
         oracle()
             .execute("SELECT pg_terminate_backend($1, 5000)", &[&pid])
             .expect("a plain statement");
-        let error = at_once(connection.execute(&statement, &[]))
+        let error = way
+            .run(connection.execute(&statement, &[]))
             .expect_err("the server ended the connection");
         assert_eq!(error.sqlstate(), Some("57P01"), "{error}");
         assert!(error.ends_connection() && connection.is_broken());
     }
+}
+
+#[test]
+fn a_statement_that_takes_long_holds_nobody_up() {
+    let (mut slow, mut quick) = (open(), open());
+    let limit = Duration::from_millis(700);
+    slow.set_answer_limit(Some(limit)).expect("a good limit");
+    let statement = quick
+        .prepare("SELECT generate_series(1, $1::int)")
+        .expect("a good statement");
+    let over = Cell::new(false);
+    let sleeper = async {
+        let start = Instant::now();
+        let sleep = slow.batch("SELECT pg_sleep(20)").await;
+        let error = sleep.expect_err("no answer in time");
+        assert!(error.is_timeout() && start.elapsed() >= limit, "{error}");
+        over.set(true);
+    };
+    let mut answers = 0;
+    let asker = async {
+        while !over.get() {
+            // Some answers need several reads.
+            let count = answers % 7 * 1_000;
+            let rows = quick.query(&statement, &[&count]).await.expect("an answer");
+            assert_eq!(rows.len(), count as u64);
+            answers += 1;
+        }
+    };
+    let bell = Doorbell::new(2).expect("an eventfd");
+    tasks::run(&bell, vec![Box::pin(sleeper), Box::pin(asker)]);
+    assert!(answers > 20, "{answers}");
+    assert!(slow.is_broken() && !quick.is_broken());
 }
 
 #[test]

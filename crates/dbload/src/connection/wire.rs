@@ -238,70 +238,129 @@ pub(super) fn frame_in(bytes: &[u8], at: usize) -> Result<Option<Frame>, Connect
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::os::unix::net::UnixStream;
+    use std::sync::mpsc;
     use std::thread;
     use std::time::Instant;
 
     use super::super::stream::Socket;
     use super::*;
-    use crate::tasks::at_once;
+    use crate::tasks::{Doorbell, Way};
 
     #[test]
     fn messages_are_whole_however_they_arrive() {
-        let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
-        let mut wire = Wire::new(Stream::Plain(Socket::new(ours)), Deadline::default());
-        let long = vec![7; 3 * FIRST_BYTES];
-        let sent = [message(b'D', &long), message(b'Z', b"I")].concat();
-        let writer = thread::spawn(move || {
-            for part in sent.chunks(10_001) {
-                theirs.write_all(part).expect("the other end is open");
-            }
-        });
-        let first = at_once(wire.frame(0)).expect("a whole message");
-        assert_eq!((first.tag, &wire.message(&first)[HEADER..]), (b'D', &*long));
-        let second = at_once(wire.frame(first.whole.end)).expect("a whole message");
-        assert_eq!(
-            (second.tag, &wire.message(&second)[HEADER..]),
-            (b'Z', &b"I"[..])
-        );
-        writer.join().expect("no panic");
-        let end = at_once(wire.frame(second.whole.end)).expect_err("the other end is closed");
-        assert_eq!(end.to_string(), "connection closed");
+        for way in Way::BOTH {
+            let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+            let mut wire = Wire::new(Stream::Plain(Socket::new(ours)), Deadline::default());
+            let long = vec![7; 3 * FIRST_BYTES];
+            let sent = [message(b'D', &long), message(b'Z', b"I")].concat();
+            let writer = thread::spawn(move || {
+                for part in sent.chunks(10_001) {
+                    theirs.write_all(part).expect("the other end is open");
+                }
+            });
+            let first = way.run(wire.frame(0)).expect("a whole message");
+            assert_eq!((first.tag, &wire.message(&first)[HEADER..]), (b'D', &*long));
+            let second = way
+                .run(wire.frame(first.whole.end))
+                .expect("a whole message");
+            assert_eq!(
+                (second.tag, &wire.message(&second)[HEADER..]),
+                (b'Z', &b"I"[..])
+            );
+            writer.join().expect("no panic");
+            let end = way
+                .run(wire.frame(second.whole.end))
+                .expect_err("the other end is closed");
+            assert_eq!(end.to_string(), "connection closed");
+        }
     }
 
     #[test]
     fn what_came_early_is_kept_for_the_next_answer() {
-        let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
-        let mut wire = Wire::new(Stream::Plain(Socket::new(ours)), Deadline::default());
-        theirs
-            .write_all(&[message(b'Z', b"I"), message(b'N', b"notice")].concat())
-            .expect("the other end is open");
-        let first = at_once(wire.frame(0)).expect("a whole message");
-        wire.consume(first.whole.end);
-        assert!(wire.consumed < wire.filled);
-        at_once(wire.send()).expect("the other end is open");
-        assert_eq!(at_once(wire.frame(0)).expect("a whole message").tag, b'N');
+        for way in Way::BOTH {
+            let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+            let mut wire = Wire::new(Stream::Plain(Socket::new(ours)), Deadline::default());
+            theirs
+                .write_all(&[message(b'Z', b"I"), message(b'N', b"notice")].concat())
+                .expect("the other end is open");
+            let first = way.run(wire.frame(0)).expect("a whole message");
+            wire.consume(first.whole.end);
+            assert!(wire.consumed < wire.filled);
+            way.run(wire.send()).expect("the other end is open");
+            assert_eq!(way.run(wire.frame(0)).expect("a whole message").tag, b'N');
+        }
     }
 
     #[test]
     fn a_wait_ends_with_its_limit_or_the_deadline() {
-        let (ours, _theirs) = UnixStream::pair().expect("a pair of sockets");
-        let deadline = Deadline::default();
-        let mut wire = Wire::new(Stream::Plain(Socket::new(ours)), deadline.clone());
-        let mut check = |limit: Option<Duration>, least_ms: u64| {
-            wire.set_time_limit(limit).expect("a socket");
-            let start = Instant::now();
-            let error = at_once(wire.frame(0)).expect_err("nobody says anything");
-            assert!(error.is_timeout(), "{error}");
-            let waited = start.elapsed();
-            assert!(waited >= Duration::from_millis(least_ms), "{waited:?}");
-            assert!(waited < Duration::from_secs(20), "{waited:?}");
-        };
-        check(Some(Duration::from_millis(50)), 45);
-        check(Some(Duration::from_millis(300)), 290);
-        deadline.set(Some(Duration::from_millis(100)));
-        check(None, 100);
-        check(Some(Duration::from_secs(60)), 0);
+        for way in Way::BOTH {
+            let (ours, _theirs) = UnixStream::pair().expect("a pair of sockets");
+            let deadline = Deadline::default();
+            let mut wire = Wire::new(Stream::Plain(Socket::new(ours)), deadline.clone());
+            let mut check = |limit: Option<Duration>, least_ms: u64| {
+                wire.set_time_limit(limit).expect("a socket");
+                let start = Instant::now();
+                let error = way.run(wire.frame(0)).expect_err("nobody says anything");
+                assert!(error.is_timeout(), "{error}");
+                let waited = start.elapsed();
+                assert!(waited >= Duration::from_millis(least_ms), "{waited:?}");
+                assert!(waited < Duration::from_secs(20), "{waited:?}");
+            };
+            check(Some(Duration::from_millis(50)), 45);
+            check(Some(Duration::from_millis(300)), 290);
+            deadline.set(Some(Duration::from_millis(100)));
+            check(None, 100);
+            check(Some(Duration::from_secs(60)), 0);
+        }
+    }
+
+    #[test]
+    fn a_request_that_the_other_end_takes_slowly_holds_nobody_up() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+        let mut slow = Wire::new(Stream::Plain(Socket::new(ours)), Deadline::default());
+        let long = vec![7; 3 << 20];
+        slow.out.extend_from_slice(&long);
+        let (ours, mut echo) = UnixStream::pair().expect("a pair of sockets");
+        let mut quick = Wire::new(Stream::Plain(Socket::new(ours)), Deadline::default());
+        let sent = Cell::new(false);
+        let received = Cell::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut bytes = [0; 6];
+                while echo.read_exact(&mut bytes).is_ok() {
+                    echo.write_all(&bytes).expect("the other end is open");
+                }
+            });
+            let (to_begin, begin) = mpsc::channel();
+            let taker = scope.spawn(move || {
+                begin.recv().expect("the other task comes so far");
+                let mut taken = vec![0; 3 << 20];
+                theirs.read_exact(&mut taken).expect("all of it comes");
+                taken
+            });
+            let sender = async {
+                slow.send().await.expect("the other end is open");
+                sent.set(true);
+            };
+            let asker = async {
+                for _ in 0..100 {
+                    quick.out.extend_from_slice(&message(b'Z', b"I"));
+                    quick.send().await.expect("the other end is open");
+                    let frame = quick.frame(0).await.expect("an echo");
+                    quick.consume(frame.whole.end);
+                    received.set(received.get() + 1);
+                }
+                assert!(!sent.get(), "nobody has taken it");
+                to_begin.send(()).expect("somebody waits");
+            };
+            let bell = Doorbell::new(2).expect("an eventfd");
+            tasks::run(&bell, vec![Box::pin(sender), Box::pin(asker)]);
+            assert_eq!(taker.join().expect("no panic"), long);
+            drop(quick);
+        });
+        assert_eq!((sent.get(), received.get()), (true, 100));
     }
 
     #[test]
