@@ -1,7 +1,7 @@
-//! A blocking connection to PostgreSQL for statements that are prepared once and executed often.
+//! A connection to PostgreSQL for statements that are prepared once and executed often.
 //!
 //! An execution is one write (Bind, Execute and Sync in one buffer) and, for an answer that arrives
-//! in one piece, one read, on the thread that asks: no other thread or event loop takes part, and no
+//! in one piece, one read, on the thread that asks: no other thread takes part, and no
 //! memory is allocated beyond what an answer needs that is larger than all before. Messages are put
 //! together and authentication is done by the crate `postgres-protocol`, values by `postgres-types`.
 //!

@@ -291,7 +291,7 @@ impl Pool {
     pub(crate) fn session(&self) -> Result<Checkout<'_>, DbloadError> {
         let Some(pool) = &self.pool else {
             return Ok(Checkout {
-                session: Lent::Own(Box::new(self.manager.connect()?)),
+                session: Lent::Own(self.manager.connect()?),
                 _caller: None,
             });
         };
@@ -321,7 +321,7 @@ pub(crate) struct Checkout<'a> {
 
 enum Lent {
     Pooled(PooledConnection<Manager>),
-    Own(Box<Session>),
+    Own(Session),
 }
 
 impl Deref for Checkout<'_> {
