@@ -18,7 +18,8 @@ Made by `benches/peers/run dbload pgbench`, which needs Python 3 with `venv` and
   which the server works out once an execution.
 - `dbload` decodes every field of the answer, draws its name from a seed and records the latency in a histogram;
   pgbench throws the answer away.
-- pgbench runs with `-M prepared`, a thread for each client up to the number of processors; `dbload` has a thread a client.
+- pgbench runs with `-M prepared`, a thread for each client up to the number of processors; so do the closed loops of `dbload`; its open
+  loops have a thread a client.
 - {rounds} rounds of {seconds} s; in a round each ran every case, in an order shuffled from seed {seed}. A ratio is that of two
   runs of the same round; given are the median of the rounds, and the least and the most in brackets.
 - *Client CPU* is user and system time of the client's process for each operation; for pgbench with its start, for `dbload` of the measured part.

@@ -58,6 +58,14 @@ fn options_that_do_not_go_together_are_refused() {
     );
     check_refused("--mix read --clients -1", "invalid value '-1'");
     check_refused("--mix read --pool -1", "invalid value '-1'");
+    check_refused("--mix read --threads -1", "invalid value '-1'");
+    check_refused(
+        "--mix read --clients 3 --threads 0",
+        "threads: 0 is not in 1 to 3, the number of clients",
+    );
+    check_refused("--mix read --clients 3 --threads 4", "threads: 4 is not in");
+    check_refused("--mix read --threads 1 --no-pool", "cannot be used with");
+    check_refused("--threads 1", "--mix <NAME|FILE>");
     check_refused("--mix read --rate -1", "rate: -1 is not in 0 to 1000000");
     check_refused(
         "--mix read --rate 1e300",
@@ -155,6 +163,7 @@ fn loads_on_one_server() {
         (one["scheduled"].as_u64(), one["ended"].as_str()),
         (Some(300), Some("as_planned"))
     );
+    assert_eq!(one["threads"], 4);
     let total = &one["total"];
     let sum = total["completed"].as_u64().zip(one["dropped"].as_u64());
     assert_eq!(
@@ -199,14 +208,15 @@ fn loads_on_one_server() {
     let mix = folder.path().join("mix.toml");
     fs::write(&mix, "[mix]\nuser_by_name = 3\ninsert_user = 2\n").expect("a file");
     let sweep = object(&format!(
-        "--mix {} --clients 3 --operations 60 --pool 1,3",
+        "--mix {} --clients 3 --threads 1 --operations 60 --pool 1,3",
         mix.display()
     ));
     let runs = sweep["runs"].as_array().expect("runs");
     let pools: Vec<_> = runs.iter().map(|run| run["pool"].as_u64()).collect();
     assert_eq!(pools, [Some(1), Some(3)]);
     assert!(
-        runs.iter().all(|run| run["total"]["completed"] == 60),
+        runs.iter()
+            .all(|run| run["total"]["completed"] == 60 && run["threads"] == 1),
         "{sweep}"
     );
     assert!([Some(1), Some(3)].contains(&sweep["knee"].as_u64()));

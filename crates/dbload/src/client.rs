@@ -6,6 +6,7 @@ use crate::mix::Mix;
 use crate::operation::{Operation, Request};
 use crate::pool::Pool;
 use crate::random::SplitMix64;
+use crate::tasks;
 
 /// Executes operations with parameters drawn from a seed.
 ///
@@ -58,7 +59,8 @@ impl Client {
     /// [`DbloadError::Checkout`] when no connection became free, [`DbloadError::Query`] when the
     /// server refused, [`DbloadError::ConnectionLost`] when it went away.
     pub fn run(&self, request: &Request) -> Result<Answer, DbloadError> {
-        self.pool.session()?.run(request)
+        let mut session = self.pool.session()?;
+        tasks::at_once(session.run(request))
     }
 
     /// Draws the next request of this operation and runs it.

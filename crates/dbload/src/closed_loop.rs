@@ -11,6 +11,7 @@ use crate::latency::LatencyRecorder;
 use crate::operation::Operation;
 use crate::pool::Pool;
 use crate::random::SplitMix64;
+use crate::tasks;
 
 /// The most clients of one run: each is a thread.
 pub const MAX_CLIENTS: u32 = 1_024;
@@ -228,7 +229,7 @@ fn drive(
         let start = Instant::now();
         let mut session = pool.session()?;
         seen.checkout.record_ns(elapsed_ns(start));
-        let outcome = session.run(&request);
+        let outcome = tasks::at_once(session.run(&request));
         let latency_ns = elapsed_ns(start);
         drop(session);
         let report = seen.operations.entry(operation).or_default();

@@ -55,6 +55,7 @@ mod schema;
 mod server;
 mod session;
 mod target;
+mod tasks;
 mod user;
 
 pub use answer::Answer;

@@ -7,6 +7,7 @@ use crate::DbloadError;
 use crate::connection::{Connection, ConnectionError, Statement};
 use crate::inserted::Inserted;
 use crate::operation::Operation;
+use crate::tasks;
 
 /// A connection with the statements of its operations, each prepared once; `execute.rs` has the
 /// operations.
@@ -49,7 +50,7 @@ impl Session {
     ) -> Result<(), DbloadError> {
         self.connection
             .set_answer_limit(answer_limit)
-            .and_then(|()| self.connection.batch(settings))
+            .and_then(|()| tasks::at_once(self.connection.batch(settings)))
             .map_err(|error| self.failed("setting up a connection", &error))
     }
 
@@ -91,8 +92,7 @@ impl Session {
 
     /// A round trip without a statement.
     pub(crate) fn test(&mut self) -> Result<(), DbloadError> {
-        self.connection
-            .batch("")
+        tasks::at_once(self.connection.batch(""))
             .map_err(|error| self.failed("testing a connection", &error))
     }
 

@@ -71,6 +71,16 @@ pub struct LoadRunArgs {
     /// What comes before and is in no figure: a time, or a number of operations
     #[arg(long, value_name = "TIME|N", requires = "mix", value_parser = parse_length)]
     warm_up: Option<Length>,
+    /// How many threads serve the clients [default: in a closed loop as many as there are processors, in an open loop and
+    /// without a pool one for each client]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "mix",
+        conflicts_with = "no_pool",
+        allow_negative_numbers = true
+    )]
+    threads: Option<u32>,
     /// Connections of the pool [default: one for each client]; with several sizes a run for each, and the knee
     #[arg(long, value_name = "N,…", requires = "mix", value_delimiter = ',', allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pool: Vec<u32>,
@@ -163,6 +173,7 @@ impl LoadRunArgs {
         let mut plan = LoadPlan::new(self.read_mix()?, model, length);
         plan.seed = shared.seed.into();
         plan.give_up_after = self.give_up_after;
+        plan.threads = self.threads;
         if let Some(warm_up) = self.warm_up {
             plan.warm_up = warm_up;
         }

@@ -100,6 +100,7 @@ fn run(run: &Run) -> Value {
         .collect();
     json!({
         "pool": run.pool,
+        "threads": report.threads,
         "ended": match report.ended {
             Ended::AsPlanned => "as_planned",
             Ended::Interrupted => "interrupted",

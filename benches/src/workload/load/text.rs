@@ -79,9 +79,12 @@ impl Text {
     fn run(&mut self, run: &Run) {
         let report = &run.report;
         let seconds = report.measured_ns as f64 / 1e9;
-        let pool = pool_words(run.pool);
-        writeln!(self.0, "\npool: {pool}, {seconds:.3} s measured")
-            .expect("writing to a string does not fail");
+        let (pool, threads) = (pool_words(run.pool), report.threads);
+        writeln!(
+            self.0,
+            "\npool: {pool}, threads: {threads}, {seconds:.3} s measured"
+        )
+        .expect("writing to a string does not fail");
         match report.ended {
             Ended::AsPlanned => (),
             Ended::Interrupted => {

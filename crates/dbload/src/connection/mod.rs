@@ -1,7 +1,7 @@
-//! A blocking connection to PostgreSQL for statements that are prepared once and executed often.
+//! A connection to PostgreSQL for statements that are prepared once and executed often.
 //!
 //! An execution is one write (Bind, Execute and Sync in one buffer) and, for an answer that arrives
-//! in one piece, one read, on the thread that asks: no other thread or event loop takes part, and no
+//! in one piece, one read, on the thread that asks: no other thread takes part, and no
 //! memory is allocated beyond what an answer needs that is larger than all before. Messages are put
 //! together and authentication is done by the crate `postgres-protocol`, values by `postgres-types`.
 //!
@@ -35,6 +35,7 @@ pub(crate) use types::TypeCache;
 use wire::Wire;
 
 use crate::deadline::Deadline;
+use crate::tasks;
 
 /// Values as the server has them in memory, not as text.
 const BINARY: i16 = 1;
@@ -82,7 +83,8 @@ impl Connection {
         let mut last = ConnectionError::Io(io::ErrorKind::NotFound.into());
         for place in Place::all(config) {
             let deadline = Instant::now() + limit;
-            match startup::start(&place, config, tls, deadline, all_end.clone()) {
+            let start = startup::start(&place, config, tls, deadline, all_end.clone());
+            match tasks::at_once(start) {
                 Ok(ready) => return Ok(Self::new(ready, types)),
                 Err(error) => last = error,
             }
@@ -148,12 +150,13 @@ impl Connection {
     }
 
     /// Executes statements that have no parameters and of which no rows are wanted.
-    pub(crate) fn batch(&mut self, sql: &str) -> Result<(), ConnectionError> {
+    pub(crate) async fn batch(&mut self, sql: &str) -> Result<(), ConnectionError> {
         frontend::query(sql, &mut self.wire.out)?;
-        self.exchange().map(|_| ())
+        self.exchange().await.map(|_| ())
     }
 
-    /// Has the server parse `sql`, and learns the types of its parameters and columns.
+    /// Has the server parse `sql`, and learns the types of its parameters and columns. It waits at once, as
+    /// connections do that before they are asked anything.
     pub(crate) fn prepare(&mut self, sql: &str) -> Result<Statement, ConnectionError> {
         let name = format!("s{}", self.prepared);
         self.prepared += 1;
@@ -161,11 +164,13 @@ impl Connection {
         frontend::parse(&name, sql, [], out)?;
         frontend::describe(b'S', &name, out)?;
         frontend::sync(out);
-        let end = self.exchange()?.end;
+        let end = tasks::at_once(self.exchange())?.end;
         let (mut parameters, mut columns) = (Vec::new(), Vec::new());
         let mut at = 0;
         while at < end {
-            let frame = self.wire.frame(at)?;
+            let Some(frame) = self.wire.frame_here(at)? else {
+                return Err(ConnectionError::protocol("an answer beyond its end"));
+            };
             at = frame.whole.end;
             if !matches!(frame.tag, b't' | b'T') {
                 continue;
@@ -188,12 +193,12 @@ impl Connection {
     }
 
     /// Executes a prepared statement and waits for all of its rows.
-    pub(crate) fn query<'a>(
+    pub(crate) async fn query<'a>(
         &'a mut self,
         statement: &'a Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Rows<'a>, ConnectionError> {
-        let answer = self.run(statement, parameters)?;
+        let answer = self.run(statement, parameters).await?;
         Ok(Rows {
             answer: self.wire.answer(answer.end),
             columns: &statement.columns,
@@ -202,36 +207,36 @@ impl Connection {
     }
 
     /// Executes a prepared statement; gives the number of rows that it changed or found.
-    pub(crate) fn execute(
+    pub(crate) async fn execute(
         &mut self,
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, ConnectionError> {
-        Ok(self.run(statement, parameters)?.affected)
+        Ok(self.run(statement, parameters).await?.affected)
     }
 
     /// Does `work` in a transaction, which is undone when `work` fails.
-    pub(crate) fn transaction<T>(
+    pub(crate) async fn transaction<T>(
         &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, ConnectionError>,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, ConnectionError>,
     ) -> Result<T, ConnectionError> {
-        self.batch("BEGIN")?;
-        match work(self) {
+        self.batch("BEGIN").await?;
+        match work(self).await {
             Ok(done) => {
-                self.batch("COMMIT")?;
+                self.batch("COMMIT").await?;
                 Ok(done)
             }
             Err(error) => {
                 if !self.broken {
                     // Where this fails too, the connection is lost, and the transaction with it.
-                    let _ = self.batch("ROLLBACK");
+                    let _ = self.batch("ROLLBACK").await;
                 }
                 Err(error)
             }
         }
     }
 
-    fn run(
+    async fn run(
         &mut self,
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
@@ -268,12 +273,15 @@ impl Connection {
         }
         frontend::execute("", 0, out)?;
         frontend::sync(out);
-        self.exchange()
+        self.exchange().await
     }
 
     /// Sends what is in the buffer and reads the answer up to where the server is ready again.
-    fn exchange(&mut self) -> Result<Answer, ConnectionError> {
-        let outcome = self.wire.send().and_then(|()| self.read_answer());
+    async fn exchange(&mut self) -> Result<Answer, ConnectionError> {
+        let outcome = match self.wire.send().await {
+            Ok(()) => self.read_answer().await,
+            Err(error) => Err(error),
+        };
         if outcome
             .as_ref()
             .is_err_and(ConnectionError::ends_connection)
@@ -283,11 +291,21 @@ impl Connection {
         outcome
     }
 
-    fn read_answer(&mut self) -> Result<Answer, ConnectionError> {
+    async fn read_answer(&mut self) -> Result<Answer, ConnectionError> {
         let mut answer = Answer::default();
-        let mut failure = None;
-        loop {
-            let frame = self.wire.frame(answer.end)?;
+        while !self.has_answer(&mut answer)? {
+            self.wire.fill().await?;
+        }
+        self.wire.consume(answer.end);
+        match answer.failure.take() {
+            Some(error) => Err(ConnectionError::Server(error)),
+            None => Ok(answer),
+        }
+    }
+
+    /// Goes on in what has been read; whether that is all of the answer.
+    fn has_answer(&mut self, answer: &mut Answer) -> Result<bool, ConnectionError> {
+        while let Some(frame) = self.wire.frame_here(answer.end)? {
             answer.end = frame.whole.end;
             match frame.tag {
                 b'D' => {
@@ -302,15 +320,11 @@ impl Connection {
                         return Err(error.into());
                     }
                     // The rest of the answer says nothing more.
-                    failure.get_or_insert(error);
+                    answer.failure.get_or_insert(Box::new(error));
                 }
                 b'Z' => {
                     self.in_transaction = self.wire.message(&frame).last() != Some(&b'I');
-                    self.wire.consume(answer.end);
-                    return match failure {
-                        Some(error) => Err(error.into()),
-                        None => Ok(answer),
-                    };
+                    return Ok(true);
                 }
                 // Parsed, bound, described, nothing to execute, a notice, a setting, a notification.
                 b'1' | b'2' | b't' | b'T' | b'n' | b'I' | b'N' | b'S' | b'A' => {}
@@ -322,6 +336,7 @@ impl Connection {
                 }
             }
         }
+        Ok(false)
     }
 
     fn types_of(&mut self, oids: &[Oid]) -> Result<Vec<Type>, ConnectionError> {
@@ -335,7 +350,7 @@ impl Connection {
         }
         // All types of this statement are built in, so that preparing it comes to an end.
         let lookup = self.prepare(types::LOOKUP)?;
-        let found = self.query(&lookup, &[&oid])?;
+        let found = tasks::at_once(self.query(&lookup, &[&oid]))?;
         let Some(row) = found.iter().next() else {
             let reason = format!("the server has no type of number {oid}");
             return Err(ConnectionError::Value(reason.into()));
@@ -356,7 +371,7 @@ impl Drop for Connection {
         if !self.broken {
             frontend::terminate(&mut self.wire.out);
             // The server notices the closed socket in any case.
-            let _ = self.wire.send();
+            let _ = tasks::at_once(self.wire.send());
         }
     }
 }
@@ -367,6 +382,8 @@ struct Answer {
     end: usize,
     rows: u64,
     affected: u64,
+    /// The first, where the server refused.
+    failure: Option<Box<ServerError>>,
 }
 
 /// The number at the end of a command's tag, as in `INSERT 0 5`; 0 for a command without one.

@@ -12,7 +12,7 @@ use postgres_protocol::message::backend::{AuthenticationSaslBody, Message};
 use postgres_protocol::message::frontend;
 
 use super::error::{ConnectionError, ServerError};
-use super::stream::{Place, Stream, remaining};
+use super::stream::{Place, Socket, Stream, remaining};
 use super::wire::{Frame, Wire};
 use super::{ConnectTimes, Tls};
 use crate::deadline::Deadline;
@@ -25,7 +25,7 @@ pub(super) struct Ready {
 }
 
 /// Connects to `place` and proves who the user is, all until `deadline`, or until `all_end` passes.
-pub(super) fn start(
+pub(super) async fn start(
     place: &Place,
     config: &Config,
     tls: Option<&Tls>,
@@ -35,16 +35,15 @@ pub(super) fn start(
     let begin = Instant::now();
     let addresses = place.resolve()?;
     let resolve = begin.elapsed();
-    let stream = match place {
-        Place::Socket(path) => Stream::unix(path)?,
-        Place::Network { .. } => Stream::tcp(&addresses, config, deadline)?,
+    let socket = match place {
+        Place::Socket(path) => Socket::unix(path)?,
+        Place::Network { .. } => Socket::tcp(&addresses, config, deadline)?,
     };
-    let left = remaining(deadline)?;
-    stream.set_time_limits(left, Some(left))?;
-    let stream = match (stream, tls, place.name()) {
+    socket.set_time_limit(remaining(deadline)?)?;
+    let stream = match (tls, place.name()) {
+        (Some(tls), Some(name)) => tls.negotiate(socket, &name)?,
         // On a Unix socket there is nobody to listen in, and no name for a certificate.
-        (Stream::Tcp(stream), Some(tls), Some(name)) => tls.negotiate(stream, &name)?,
-        (stream, ..) => stream,
+        _ => Stream::Plain(socket),
     };
     let mut startup = Startup {
         wire: Wire::new(stream, all_end),
@@ -52,9 +51,9 @@ pub(super) fn start(
         server_version: String::new(),
         end: 0,
     };
-    startup.introduce(config)?;
-    startup.authenticate(config)?;
-    startup.wait_until_ready()?;
+    startup.introduce(config).await?;
+    startup.authenticate(config).await?;
+    startup.wait_until_ready().await?;
     startup.wire.consume(startup.end);
     startup.wire.set_time_limit(None)?;
     Ok(Ready {
@@ -76,7 +75,7 @@ struct Startup {
 }
 
 impl Startup {
-    fn introduce(&mut self, config: &Config) -> Result<(), ConnectionError> {
+    async fn introduce(&mut self, config: &Config) -> Result<(), ConnectionError> {
         let mut parameters = vec![("client_encoding", "UTF8")];
         let optional = [
             ("user", config.get_user()),
@@ -90,18 +89,18 @@ impl Startup {
                 .filter_map(|(name, value)| value.map(|value| (name, value))),
         );
         frontend::startup_message(parameters, &mut self.wire.out)?;
-        self.wire.send()
+        self.wire.send().await
     }
 
     /// Answers the questions of the server until it is satisfied.
-    fn authenticate(&mut self, config: &Config) -> Result<(), ConnectionError> {
+    async fn authenticate(&mut self, config: &Config) -> Result<(), ConnectionError> {
         let password = || {
             config
                 .get_password()
                 .ok_or_else(|| invalid("the server asks for a password, and the URL has none"))
         };
         loop {
-            match self.message()? {
+            match self.message().await? {
                 Message::AuthenticationOk => return Ok(()),
                 Message::AuthenticationCleartextPassword => {
                     frontend::password_message(password()?, &mut self.wire.out)?;
@@ -112,7 +111,7 @@ impl Startup {
                     frontend::password_message(hash.as_bytes(), &mut self.wire.out)?;
                 }
                 Message::AuthenticationSasl(body) => {
-                    self.scram(&body, password()?)?;
+                    self.scram(&body, password()?).await?;
                     continue;
                 }
                 _ => {
@@ -121,12 +120,12 @@ impl Startup {
                     ));
                 }
             }
-            self.wire.send()?;
+            self.wire.send().await?;
         }
     }
 
     /// SCRAM-SHA-256 (RFC 5802 and 7677), which also proves that the server knows the password.
-    fn scram(
+    async fn scram(
         &mut self,
         offer: &AuthenticationSaslBody,
         password: &[u8],
@@ -141,22 +140,22 @@ impl Startup {
         }
         let mut scram = ScramSha256::new(password, ChannelBinding::unsupported());
         frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), &mut self.wire.out)?;
-        self.wire.send()?;
-        let Message::AuthenticationSaslContinue(body) = self.message()? else {
+        self.wire.send().await?;
+        let Message::AuthenticationSaslContinue(body) = self.message().await? else {
             return Err(ConnectionError::protocol("no first message of SCRAM"));
         };
         scram.update(body.data())?;
         frontend::sasl_response(scram.message(), &mut self.wire.out)?;
-        self.wire.send()?;
-        let Message::AuthenticationSaslFinal(body) = self.message()? else {
+        self.wire.send().await?;
+        let Message::AuthenticationSaslFinal(body) = self.message().await? else {
             return Err(ConnectionError::protocol("no last message of SCRAM"));
         };
         Ok(scram.finish(body.data())?)
     }
 
-    fn wait_until_ready(&mut self) -> Result<(), ConnectionError> {
+    async fn wait_until_ready(&mut self) -> Result<(), ConnectionError> {
         loop {
-            match self.message()? {
+            match self.message().await? {
                 Message::ReadyForQuery(_) => return Ok(()),
                 Message::ParameterStatus(body) if body.name()? == "server_version" => {
                     self.server_version = body.value()?.to_owned();
@@ -168,12 +167,12 @@ impl Startup {
     }
 
     /// The next message; a refusal is an error, a notice is passed over.
-    fn message(&mut self) -> Result<Message, ConnectionError> {
+    async fn message(&mut self) -> Result<Message, ConnectionError> {
         loop {
             // The limit is on all messages together.
             let left: Duration = remaining(self.deadline)?;
             self.wire.set_time_limit(Some(left))?;
-            let Frame { tag, whole } = self.wire.frame(self.end)?;
+            let Frame { tag, whole } = self.wire.frame(self.end).await?;
             self.end = whole.end;
             let bytes = self.wire.message(&Frame { tag, whole });
             match tag {

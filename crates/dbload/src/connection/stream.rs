@@ -2,16 +2,19 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postgres::Config;
 use postgres::config::Host;
-use rustix::net::sockopt;
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustls::{ClientConnection, StreamOwned};
 
-use super::error::is_timeout;
+use crate::tasks;
 
 /// A place where a server may listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,19 +88,19 @@ fn socket_path(folder: &Path, port: u16) -> PathBuf {
     folder.join(format!(".s.PGSQL.{port}"))
 }
 
-/// A connected socket, encrypted or not.
-pub(super) enum Stream {
-    Unix(UnixStream),
-    Tcp(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
-}
+/// A connected socket. Where tasks share the thread, it does not wait.
+pub(super) struct Socket(Arc<OwnedFd>);
 
-impl Stream {
+impl Socket {
+    pub(super) fn new(socket: impl Into<OwnedFd>) -> Self {
+        Self(Arc::new(socket.into()))
+    }
+
     /// Connects to a Unix socket.
     pub(super) fn unix(path: &Path) -> io::Result<Self> {
         // The bare error would not say which of several places was meant.
         UnixStream::connect(path)
-            .map(Self::Unix)
+            .map(Self::new)
             .map_err(|error| io::Error::new(error.kind(), format!("{error}: {}", path.display())))
     }
 
@@ -113,7 +116,7 @@ impl Stream {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
                     set_up_tcp(&stream, config)?;
-                    return Ok(Self::Tcp(stream));
+                    return Ok(Self::new(stream));
                 }
                 Err(error) => last = error,
             }
@@ -122,24 +125,74 @@ impl Stream {
     }
 
     /// How long a single read and a single write may take from now on.
-    pub(super) fn set_time_limits(
-        &self,
-        read: Duration,
-        write: Option<Duration>,
-    ) -> io::Result<()> {
+    pub(super) fn set_time_limit(&self, limit: Duration) -> io::Result<()> {
+        sockopt::set_socket_timeout(&*self.0, Timeout::Recv, Some(limit))?;
+        Ok(sockopt::set_socket_timeout(
+            &*self.0,
+            Timeout::Send,
+            Some(limit),
+        )?)
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let flags = match tasks::share_thread() {
+            true => RecvFlags::DONTWAIT,
+            false => RecvFlags::empty(),
+        };
+        Ok(recv(&*self.0, buffer, flags)?.0)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let flags = match tasks::share_thread() {
+            true => SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+            false => SendFlags::NOSIGNAL,
+        };
+        Ok(send(&*self.0, bytes, flags)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A socket, encrypted or not.
+pub(super) enum Stream {
+    Plain(Socket),
+    Tls(Box<StreamOwned<ClientConnection, Socket>>),
+}
+
+impl Stream {
+    /// What to wait for.
+    pub(super) fn socket(&self) -> &Arc<OwnedFd> {
         match self {
-            Self::Unix(stream) => {
-                stream.set_read_timeout(Some(read))?;
-                stream.set_write_timeout(write)
-            }
-            Self::Tcp(stream) => set_tcp_limits(stream, read, write),
-            Self::Tls(stream) => set_tcp_limits(&stream.sock, read, write),
+            Self::Plain(socket) => &socket.0,
+            Self::Tls(stream) => &stream.sock.0,
+        }
+    }
+
+    /// How long a single read and a single write may take from now on.
+    pub(super) fn set_time_limit(&self, limit: Duration) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.set_time_limit(limit),
+            Self::Tls(stream) => stream.sock.set_time_limit(limit),
         }
     }
 
     /// Whether everything sent is encrypted.
     pub(super) fn is_encrypted(&self) -> bool {
         matches!(self, Self::Tls(_))
+    }
+
+    /// Whether something can be read that has left the socket: it would be waited for in vain.
+    pub(super) fn has_deciphered(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => !stream.conn.wants_read(),
+        }
     }
 }
 
@@ -148,11 +201,6 @@ pub(super) fn remaining(deadline: Instant) -> io::Result<Duration> {
     Some(deadline.saturating_duration_since(Instant::now()))
         .filter(|left| !left.is_zero())
         .ok_or_else(|| io::ErrorKind::TimedOut.into())
-}
-
-fn set_tcp_limits(stream: &TcpStream, read: Duration, write: Option<Duration>) -> io::Result<()> {
-    stream.set_read_timeout(Some(read))?;
-    stream.set_write_timeout(write)
 }
 
 /// A peer that is gone without a word is noticed by the kernel.
@@ -177,8 +225,7 @@ fn set_up_tcp(stream: &TcpStream, config: &Config) -> io::Result<()> {
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Unix(stream) => stream.read(buffer),
-            Self::Tcp(stream) => stream.read(buffer),
+            Self::Plain(socket) => socket.read(buffer),
             Self::Tls(stream) => stream.read(buffer),
         }
     }
@@ -187,29 +234,22 @@ impl Read for Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Unix(stream) => stream.write(bytes),
-            Self::Tcp(stream) => stream.write(bytes),
+            Self::Plain(socket) => socket.write(bytes),
             Self::Tls(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Unix(stream) => stream.flush(),
-            Self::Tcp(stream) => stream.flush(),
-            Self::Tls(stream) => stream.flush(),
+        let Self::Tls(stream) = self else {
+            return Ok(());
+        };
+        // What is enciphered may be gone in part.
+        while stream.conn.wants_write() {
+            if stream.conn.complete_io(&mut stream.sock)? == (0, 0) {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
         }
-    }
-}
-
-/// Reads into `buffer`, again when a signal came in between.
-pub(super) fn read(stream: &mut Stream, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match stream.read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if is_timeout(&error) => return Err(io::ErrorKind::TimedOut.into()),
-            outcome => return outcome,
-        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Against a real server, beside the client of the crate `postgres`, which must say the same.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::TemporaryServer;
 use crate::target::Target;
+use crate::tasks::{Doorbell, Way, at_once};
 
 fn server() -> &'static TemporaryServer {
     static SERVER: std::sync::OnceLock<TemporaryServer> = std::sync::OnceLock::new();
@@ -47,9 +49,9 @@ fn check_same<T: FromSqlOwned + PartialEq + Debug>(
             .prepare(sql)
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
         // Again, as the buffers are used again.
-        for _ in 0..2 {
-            let rows = connection
-                .query(&statement, parameters)
+        for way in Way::BOTH {
+            let rows = way
+                .run(connection.query(&statement, parameters))
                 .unwrap_or_else(|error| panic!("{sql}: {error}"));
             let found: Vec<Option<T>> = rows
                 .iter()
@@ -89,7 +91,7 @@ fn an_execution_allocates_nothing_once_its_buffers_have_their_size() {
         .expect("a good statement");
     let mut sum = 0;
     let mut ask = || {
-        let rows = connection.query(&statement, &[&1_000]).expect("an answer");
+        let rows = at_once(connection.query(&statement, &[&1_000])).expect("an answer");
         for row in rows.iter() {
             let (number, text): (i32, &str) = (
                 row.try_get(0).expect("a number"),
@@ -110,7 +112,7 @@ fn the_bytes_of_rows_are_counted() {
         .prepare("SELECT 'abc', NULL::int FROM generate_series(1, 10)")
         .expect("a good statement");
     let before = connection.row_bytes();
-    connection.execute(&statement, &[]).expect("an answer");
+    at_once(connection.execute(&statement, &[])).expect("an answer");
     // The length of each field, and what is in it.
     assert_eq!(connection.row_bytes() - before, 10 * (4 + 3 + 4));
 }
@@ -167,8 +169,7 @@ fn types_of_the_database_are_looked_up_once() {
 #[track_caller]
 fn check_fails(connection: &mut Connection, sql: &str, sqlstate: &str) {
     let error = match connection.prepare(sql) {
-        Ok(statement) => connection
-            .query(&statement, &[])
+        Ok(statement) => at_once(connection.query(&statement, &[]))
             .map(|rows| rows.len())
             .expect_err("a bad statement"),
         Err(error) => error,
@@ -182,7 +183,10 @@ fn check_fails(connection: &mut Connection, sql: &str, sqlstate: &str) {
         "{sql}"
     );
     let one = connection.prepare("SELECT 1").expect("a good statement");
-    assert_eq!(connection.execute(&one, &[]).expect("an answer"), 1);
+    assert_eq!(
+        at_once(connection.execute(&one, &[])).expect("an answer"),
+        1
+    );
 }
 
 #[test]
@@ -198,12 +202,14 @@ fn a_connection_goes_on_after_an_error() {
         "22012",
     );
     // A notice comes before the answer.
-    connection
-        .batch("DO $$ BEGIN RAISE NOTICE 'a word'; END $$; SET client_min_messages = notice")
-        .expect("a notice is no error");
-    let error = connection.batch("SELECT 1; SELECT 1 / 0; SELECT 2");
+    at_once(
+        connection
+            .batch("DO $$ BEGIN RAISE NOTICE 'a word'; END $$; SET client_min_messages = notice"),
+    )
+    .expect("a notice is no error");
+    let error = at_once(connection.batch("SELECT 1; SELECT 1 / 0; SELECT 2"));
     assert_eq!(error.expect_err("a bad batch").sqlstate(), Some("22012"));
-    connection.batch("").expect("an empty batch");
+    at_once(connection.batch("")).expect("an empty batch");
 }
 
 #[test]
@@ -218,13 +224,12 @@ fn parameters_that_do_not_fit_are_not_sent() {
         (&[&1, &"two"], "int4"),
     ];
     for (parameters, message) in refused {
-        let error = connection
-            .execute(&statement, parameters)
+        let error = at_once(connection.execute(&statement, parameters))
             .expect_err("parameters that do not fit");
         assert!(error.to_string().contains(message), "{error}");
         assert!(!connection.is_broken());
     }
-    let rows = connection.query(&statement, &[&1, &2]).expect("an answer");
+    let rows = at_once(connection.query(&statement, &[&1, &2])).expect("an answer");
     let row = rows.iter().next().expect("one row");
     assert_eq!(row.try_get::<i32>(0).expect("a sum"), 3);
     assert!(connection.prepare("SELECT '\0'").is_err());
@@ -233,24 +238,22 @@ fn parameters_that_do_not_fit_are_not_sent() {
 #[test]
 fn a_transaction_is_whole_or_not_at_all() {
     let mut connection = open();
-    connection
-        .batch("CREATE TABLE kept (x int PRIMARY KEY)")
-        .expect("a plain statement");
+    at_once(connection.batch("CREATE TABLE kept (x int PRIMARY KEY)")).expect("a plain statement");
     let insert = connection
         .prepare("INSERT INTO kept SELECT generate_series($1::int, $2)")
         .expect("a good statement");
-    let done = connection.transaction(|connection| {
-        let first = connection.execute(&insert, &[&1, &5])?;
-        Ok(first + connection.execute(&insert, &[&6, &7])?)
-    });
+    let done = at_once(connection.transaction(async |connection| {
+        let first = connection.execute(&insert, &[&1, &5]).await?;
+        Ok(first + connection.execute(&insert, &[&6, &7]).await?)
+    }));
     assert_eq!(done.expect("no conflict"), 7);
-    let undone = connection.transaction(|connection| {
-        connection.execute(&insert, &[&10, &20])?;
-        connection.execute(&insert, &[&7, &8])
-    });
+    let undone = at_once(connection.transaction(async |connection| {
+        connection.execute(&insert, &[&10, &20]).await?;
+        connection.execute(&insert, &[&7, &8]).await
+    }));
     assert_eq!(undone.expect_err("a conflict").sqlstate(), Some("23505"));
     assert!(!connection.is_in_transaction());
-    connection.batch("BEGIN").expect("a plain statement");
+    at_once(connection.batch("BEGIN")).expect("a plain statement");
     assert!(connection.is_in_transaction());
     drop(connection);
     let count: i64 = oracle()
@@ -262,7 +265,8 @@ fn a_transaction_is_whole_or_not_at_all() {
 
 #[test]
 fn the_last_words_of_the_server_are_heard() {
-    for url in [server().url(), server().socket_url()] {
+    let urls = [server().url(), server().socket_url()];
+    for (url, way) in urls.iter().zip(Way::BOTH) {
         let target = Target::parse(url).expect("a good URL");
         let mut connection = target
             .open(TypeCache::default(), &Deadline::default())
@@ -271,19 +275,53 @@ fn the_last_words_of_the_server_are_heard() {
             .prepare("SELECT pg_backend_pid()")
             .expect("a good statement");
         let pid: i32 = {
-            let rows = connection.query(&statement, &[]).expect("an answer");
+            let rows = way
+                .run(connection.query(&statement, &[]))
+                .expect("an answer");
             let row = rows.iter().next().expect("one row");
             row.try_get(0).expect("a process")
         };
         oracle()
             .execute("SELECT pg_terminate_backend($1, 5000)", &[&pid])
             .expect("a plain statement");
-        let error = connection
-            .execute(&statement, &[])
+        let error = way
+            .run(connection.execute(&statement, &[]))
             .expect_err("the server ended the connection");
         assert_eq!(error.sqlstate(), Some("57P01"), "{error}");
         assert!(error.ends_connection() && connection.is_broken());
     }
+}
+
+#[test]
+fn a_statement_that_takes_long_holds_nobody_up() {
+    let (mut slow, mut quick) = (open(), open());
+    let limit = Duration::from_millis(700);
+    slow.set_answer_limit(Some(limit)).expect("a good limit");
+    let statement = quick
+        .prepare("SELECT generate_series(1, $1::int)")
+        .expect("a good statement");
+    let over = Cell::new(false);
+    let sleeper = async {
+        let start = Instant::now();
+        let sleep = slow.batch("SELECT pg_sleep(20)").await;
+        let error = sleep.expect_err("no answer in time");
+        assert!(error.is_timeout() && start.elapsed() >= limit, "{error}");
+        over.set(true);
+    };
+    let mut answers = 0;
+    let asker = async {
+        while !over.get() {
+            // Some answers need several reads.
+            let count = answers % 7 * 1_000;
+            let rows = quick.query(&statement, &[&count]).await.expect("an answer");
+            assert_eq!(rows.len(), count as u64);
+            answers += 1;
+        }
+    };
+    let bell = Doorbell::new(2).expect("an eventfd");
+    tasks::run(&bell, vec![Box::pin(sleeper), Box::pin(asker)]);
+    assert!(answers > 20, "{answers}");
+    assert!(slow.is_broken() && !quick.is_broken());
 }
 
 #[test]
@@ -292,9 +330,7 @@ fn silence_is_given_up() {
     connection
         .set_answer_limit(Some(Duration::from_millis(200)))
         .expect("a good limit");
-    let error = connection
-        .batch("SELECT pg_sleep(20)")
-        .expect_err("no answer in time");
+    let error = at_once(connection.batch("SELECT pg_sleep(20)")).expect_err("no answer in time");
     assert_eq!(error.to_string(), "no answer in time");
     assert!(connection.is_broken() && error.is_timeout());
 }

@@ -1,7 +1,6 @@
 //! Encryption, and what of the server's certificate is checked.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use rustls::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::ConnectionError;
-use super::stream::Stream;
+use super::stream::{Socket, Stream};
 
 /// What a URL asks for by `sslmode`, with the meaning that PostgreSQL's own client gives to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +108,7 @@ impl Tls {
     /// Asks the server of `stream` for encryption, for the host `name`, and begins it.
     pub(super) fn negotiate(
         &self,
-        mut stream: TcpStream,
+        mut stream: Socket,
         name: &str,
     ) -> Result<Stream, ConnectionError> {
         let mut request = BytesMut::new();
@@ -121,7 +120,7 @@ impl Tls {
         stream.read_exact(&mut answer)?;
         match answer[0] {
             b'S' => Ok(self.encrypt(stream, name)?),
-            b'N' if self.optional => Ok(Stream::Tcp(stream)),
+            b'N' if self.optional => Ok(Stream::Plain(stream)),
             b'N' => Err(ConnectionError::Io(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "the server does not offer TLS, which the sslmode of the URL demands",
@@ -132,7 +131,7 @@ impl Tls {
         }
     }
 
-    fn encrypt(&self, mut stream: TcpStream, name: &str) -> io::Result<Stream> {
+    fn encrypt(&self, mut stream: Socket, name: &str) -> io::Result<Stream> {
         let name = ServerName::try_from(name.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let mut session =

@@ -1,29 +1,35 @@
 //! Pooled connections with their statements prepared.
 
 mod config;
+mod queue;
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use r2d2::{ManageConnection, NopErrorHandler, PooledConnection};
 
 use crate::DbloadError;
 use crate::connection::{ConnectTimes, TypeCache};
 use crate::dataset::Dataset;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, LOOK_EVERY};
 use crate::inserted::{self, Inserted};
 use crate::operation::{self, Operation};
 use crate::session::Session;
 use crate::target::Target;
+use crate::tasks;
 use crate::user::Users;
 
 pub use config::PoolConfig;
+use queue::{Caller, Queue};
 
 /// How long a request waits in the queue of the pool before it looks whether it should still wait, and queues
 /// again. So long that hardly anybody does.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// How long the first in the queue waits, where connections are missing, until it looks for a new one.
+const LOOK_FOR_NEW: Duration = Duration::from_millis(2);
 
 /// How much longer than its longest statement a server may be silent.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -223,10 +229,71 @@ impl Pool {
         Ok(target.open(types.clone(), deadline)?.times())
     }
 
-    /// Waits for a free connection, or opens one where there is no pool.
-    pub(crate) fn session(&self) -> Result<Checkout, DbloadError> {
+    /// Whether whoever takes a connection out may have to wait for the server, which keeps the thread.
+    pub(crate) fn keeps_threads(&self) -> bool {
+        self.pool.is_none() || self.config.test_on_checkout
+    }
+
+    /// Waits for a free connection, or opens one where there is no pool. Tasks that share the thread go on
+    /// meanwhile, where there is a pool.
+    pub(crate) async fn checkout(&self) -> Result<Checkout<'_>, DbloadError> {
+        match &self.pool {
+            Some(pool) if tasks::share_thread() => {
+                if self.manager.queue.is_empty()
+                    && let Some(session) = pool.try_get()
+                {
+                    return Ok(self.lend(session));
+                }
+                self.queue(pool).await
+            }
+            _ => self.session(),
+        }
+    }
+
+    /// Waits for a free connection, first come, first served.
+    async fn queue(&self, pool: &r2d2::Pool<Manager>) -> Result<Checkout<'_>, DbloadError> {
+        let limit = self.config.checkout_timeout;
+        let start = Instant::now();
+        let mut place = self.manager.queue.enter().await;
+        loop {
+            let mut look_again = LOOK_EVERY;
+            if place.is_first() {
+                // Without waiting, and has the pool open one more where it may.
+                if let Ok(session) = pool.get_timeout(Duration::ZERO) {
+                    let state = pool.state();
+                    // As long as all connections are open, whoever gives one back calls the next.
+                    place.calls_next =
+                        state.idle_connections > 0 || state.connections < self.config.size;
+                    return Ok(self.lend(session));
+                }
+                if pool.state().connections < self.config.size {
+                    // The pool does not say when it has opened one.
+                    look_again = LOOK_FOR_NEW;
+                }
+            }
+            let waited = start.elapsed();
+            if waited >= limit || self.manager.deadline.has_passed() {
+                return Err(self.manager.checkout_error(waited.min(limit)));
+            }
+            let look = Instant::now() + look_again.min(limit - waited);
+            tasks::wait(None, Some(look)).await;
+        }
+    }
+
+    fn lend(&self, session: PooledConnection<Manager>) -> Checkout<'_> {
+        Checkout {
+            session: Lent::Pooled(session),
+            _caller: Some(self.manager.queue.caller()),
+        }
+    }
+
+    /// Waits for a free connection in this thread, or opens one where there is no pool.
+    pub(crate) fn session(&self) -> Result<Checkout<'_>, DbloadError> {
         let Some(pool) = &self.pool else {
-            return Ok(Checkout::Own(self.manager.connect()?));
+            return Ok(Checkout {
+                session: Lent::Own(self.manager.connect()?),
+                _caller: None,
+            });
         };
         let limit = self.config.checkout_timeout;
         let mut left = limit;
@@ -234,7 +301,7 @@ impl Pool {
             // In parts, as the deadline can come at any time.
             let part = left.min(LONGEST_WAIT);
             match pool.get_timeout(part) {
-                Ok(session) => return Ok(Checkout::Pooled(session)),
+                Ok(session) => return Ok(self.lend(session)),
                 Err(_) if self.manager.deadline.has_passed() => {
                     return Err(self.manager.checkout_error(limit - left + part));
                 }
@@ -246,27 +313,33 @@ impl Pool {
 }
 
 /// A session for as long as a request needs it.
-pub(crate) enum Checkout {
+pub(crate) struct Checkout<'a> {
+    session: Lent,
+    /// Dropped after the session: whoever waits for it is called when it is there.
+    _caller: Option<Caller<'a>>,
+}
+
+enum Lent {
     Pooled(PooledConnection<Manager>),
     Own(Session),
 }
 
-impl Deref for Checkout {
+impl Deref for Checkout<'_> {
     type Target = Session;
 
     fn deref(&self) -> &Session {
-        match self {
-            Self::Pooled(session) => session,
-            Self::Own(session) => session,
+        match &self.session {
+            Lent::Pooled(session) => session,
+            Lent::Own(session) => session,
         }
     }
 }
 
-impl DerefMut for Checkout {
+impl DerefMut for Checkout<'_> {
     fn deref_mut(&mut self) -> &mut Session {
-        match self {
-            Self::Pooled(session) => session,
-            Self::Own(session) => session,
+        match &mut self.session {
+            Lent::Pooled(session) => session,
+            Lent::Own(session) => session,
         }
     }
 }
@@ -295,6 +368,8 @@ pub(crate) struct Manager {
     operations: Arc<[Operation]>,
     inserted: Inserted,
     deadline: Deadline,
+    /// Who waits for a connection in a thread that is shared.
+    queue: Queue,
     /// Why no connection could be opened, as long as none could be since.
     last_refusal: Arc<Mutex<Option<DbloadError>>>,
 }
@@ -318,6 +393,7 @@ impl Manager {
             operations: config.operations.as_slice().into(),
             inserted: Inserted::default(),
             deadline: Deadline::default(),
+            queue: Queue::default(),
             last_refusal: Arc::default(),
         })
     }

@@ -1,7 +1,8 @@
-//! One client of a run: a thread that takes operations and executes them.
+//! One client of a run: it takes operations and executes them.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::DbloadError;
 use crate::operation::{Operation, Request};
 use crate::pool::Pool;
 use crate::random::SplitMix64;
+use crate::tasks::{self, Doorbell, Life};
 
 /// How long a client of a closed loop waits after a connection could not be opened: it would else do
 /// nothing but fail as fast as it can.
@@ -38,7 +40,9 @@ pub(super) struct Shared<'a> {
     pub window: Window,
     pub ledger: Ledger,
     pub health: Health,
-    /// Clients that have not ended yet.
+    /// How many clients there are.
+    pub clients: usize,
+    /// Those that have not ended yet.
     pub running: AtomicUsize,
     pub client_cpu_ns: AtomicU64,
     requests: u64,
@@ -94,6 +98,7 @@ impl<'a> Shared<'a> {
             ledger: Ledger::new(operations.len(), plan.clients()),
             operations,
             health: Health::new(plan.clients()),
+            clients: plan.clients() as usize,
             running: AtomicUsize::new(plan.clients() as usize),
             client_cpu_ns: 0.into(),
             requests: SplitMix64::stream(plan.seed, REQUESTS).next(),
@@ -102,46 +107,65 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Lives the life of the client with this number.
-    pub(super) fn run_client(&self, client: usize) {
+    /// For one client; the thread that calls this is told when it is dropped.
+    pub(super) fn ending(&self) -> Ending<'_> {
+        Ending {
+            running: &self.running,
+            waiting: thread::current(),
+        }
+    }
+
+    /// Lives the lives of these clients, in this thread: with a bell at the same time, without one it is a
+    /// single one. Each `ending` is dropped with its client.
+    pub(super) fn run_thread(
+        &self,
+        clients: Vec<(usize, Ending<'_>)>,
+        bell: Option<&Arc<Doorbell>>,
+    ) {
         wake_precisely();
-        let mut cpu_at_begin_ns = None;
-        let mut ask = |turn: Turn| {
-            if turn.part == Part::Measured && cpu_at_begin_ns.is_none() {
-                self.window.note_start();
-                cpu_at_begin_ns = Some(cpu_ns(ClockId::ThreadCPUTime));
+        let cpu = CpuOfThread::default();
+        let mut lives = clients.into_iter().map(|(client, ending)| {
+            let cpu = &cpu;
+            async move {
+                let _ending = ending;
+                self.run_client(client, cpu).await;
             }
-            self.execute(client, &turn)
-        };
+        });
+        match bell {
+            Some(bell) => tasks::run(bell, lives.map(|life| Box::pin(life) as Life<'_>).collect()),
+            None => lives.by_ref().for_each(tasks::at_once),
+        }
+        self.client_cpu_ns
+            .fetch_add(cpu.used_ns(), Ordering::Relaxed);
+    }
+
+    /// Lives the life of the client with this number.
+    async fn run_client(&self, client: usize, cpu: &CpuOfThread) {
         match &self.source {
             Source::Closed {
                 next,
                 clients,
                 think,
-            } => self.run_closed(client, next, clients, *think, &mut ask),
+            } => self.run_closed(client, cpu, next, clients, *think).await,
             Source::Open {
                 schedule,
                 max_lag_ns,
-            } => self.run_open(client, schedule, *max_lag_ns, &mut ask),
+            } => self.run_open(client, cpu, schedule, *max_lag_ns).await,
         }
         // Who has nothing more to do stays: a run of a given time takes that time.
         let end_ns = self.window.end_ns();
         if end_ns < u64::MAX {
-            self.control.wait_until(end_ns);
-        }
-        if let Some(begin_ns) = cpu_at_begin_ns {
-            let used_ns = cpu_ns(ClockId::ThreadCPUTime).saturating_sub(begin_ns);
-            self.client_cpu_ns.fetch_add(used_ns, Ordering::Relaxed);
+            self.control.wait_until(end_ns).await;
         }
     }
 
-    fn run_closed(
+    async fn run_closed(
         &self,
         client: usize,
+        cpu: &CpuOfThread,
         next: &AtomicU64,
         clients: &Ramp<u32>,
         think: ThinkTime,
-        ask: &mut dyn FnMut(Turn) -> After,
     ) {
         let number = u32::try_from(client).expect("clients are far fewer");
         let (joins, leaves) = clients.presence(number);
@@ -152,10 +176,9 @@ impl<'a> Shared<'a> {
         let mut ready_ns = nanoseconds(joins);
         loop {
             let until_ns = self.window.end_ns().min(leaves_ns);
-            if !self.control.wait_until(ready_ns.min(until_ns)) {
+            let Some(now_ns) = self.control.wait_until(ready_ns.min(until_ns)).await else {
                 return;
-            }
-            let now_ns = self.control.now_ns();
+            };
             if now_ns >= leaves_ns {
                 return;
             }
@@ -168,7 +191,7 @@ impl<'a> Shared<'a> {
                 request: self.draw(number),
                 scheduled_ns: None,
             };
-            let pause = match ask(turn) {
+            let pause = match self.execute(client, cpu, &turn).await {
                 After::Done => pause(think, &mut random),
                 After::Unreachable => pause(think, &mut random).max(PAUSE_AFTER_REFUSAL),
             };
@@ -180,12 +203,12 @@ impl<'a> Shared<'a> {
         }
     }
 
-    fn run_open(
+    async fn run_open(
         &self,
         client: usize,
+        cpu: &CpuOfThread,
         schedule: &Mutex<Schedule>,
         max_lag_ns: u64,
-        ask: &mut dyn FnMut(Turn) -> After,
     ) {
         loop {
             let now_ns = self.control.now_ns();
@@ -205,18 +228,20 @@ impl<'a> Shared<'a> {
             }
             // Before the wait, so that drawing makes nobody late.
             let request = self.draw(number);
-            if !self.control.wait_until(at_ns) {
+            if self.control.wait_until(at_ns).await.is_none() {
                 // The run was stopped. What was not due yet was never offered.
                 if part == Part::Measured && at_ns <= self.control.now_ns() {
                     self.ledger.shard(client).drop_arrivals(1);
                 }
                 return;
             }
-            ask(Turn {
+            let scheduled_ns = Some(at_ns);
+            let turn = Turn {
                 part,
                 request,
-                scheduled_ns: Some(at_ns),
-            });
+                scheduled_ns,
+            };
+            self.execute(client, cpu, &turn).await;
         }
     }
 
@@ -255,19 +280,21 @@ impl<'a> Shared<'a> {
     }
 
     /// Executes one operation and writes down what became of it.
-    fn execute(&self, client: usize, turn: &Turn) -> After {
+    async fn execute(&self, client: usize, cpu: &CpuOfThread, turn: &Turn) -> After {
         let shard = self.ledger.shard(client);
         let measured = turn.part == Part::Measured;
         if measured {
+            self.window.note_start();
+            cpu.begin();
             shard.start();
         }
         let start_ns = self.control.now_ns();
         self.health.asks(client, start_ns);
-        let (connected_ns, end_ns, outcome) = match self.pool.session() {
+        let (connected_ns, end_ns, outcome) = match self.pool.checkout().await {
             Ok(mut session) => {
                 let connected_ns = self.control.now_ns();
                 let before = session.bytes();
-                let answer = session.run(&turn.request);
+                let answer = session.run(&turn.request).await;
                 // Giving the connection back is not part of the latency.
                 let end_ns = self.control.now_ns();
                 let bytes = session.bytes() - before;
@@ -305,6 +332,25 @@ impl<'a> Shared<'a> {
     }
 }
 
+/// The CPU time of a thread since the first measured operation of any of its clients.
+#[derive(Default)]
+struct CpuOfThread {
+    begin_ns: Cell<Option<u64>>,
+}
+
+impl CpuOfThread {
+    fn begin(&self) {
+        if self.begin_ns.get().is_none() {
+            self.begin_ns.set(Some(cpu_ns(ClockId::ThreadCPUTime)));
+        }
+    }
+
+    fn used_ns(&self) -> u64 {
+        let used = |begin_ns| cpu_ns(ClockId::ThreadCPUTime).saturating_sub(begin_ns);
+        self.begin_ns.get().map_or(0, used)
+    }
+}
+
 /// What an operation means for the next one.
 #[derive(Clone, Copy)]
 enum After {
@@ -331,8 +377,8 @@ fn pause(think: ThinkTime, random: &mut SplitMix64) -> Duration {
 
 /// Counts a client as ended however it ends, and tells the thread that waits for that.
 pub(super) struct Ending<'a> {
-    pub running: &'a AtomicUsize,
-    pub waiting: &'a thread::Thread,
+    running: &'a AtomicUsize,
+    waiting: thread::Thread,
 }
 
 impl Drop for Ending<'_> {

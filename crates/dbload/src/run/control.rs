@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::set_current_timer_slack;
 
+use crate::tasks;
+
 /// How late the kernel may wake a client, in nanoseconds. By default it is 50 µs, so that it can wake
 /// several threads at once; that would be in every latency of an open loop.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("is not 0");
@@ -30,7 +32,7 @@ impl Control {
         nanoseconds(self.start.elapsed())
     }
 
-    /// Asks all clients to end after the operation they are at. Those that wait have to be unparked.
+    /// Asks all clients to end after the operation they are at. Those that wait have to be woken.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -39,20 +41,26 @@ impl Control {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Sleeps until `at_ns` after the start; `false` when the run was stopped before.
+    /// Sleeps until `at_ns` after the start and gives the time then; none when the run was stopped before.
     ///
-    /// The thread gives the processor back for all of the time and does not spin at the end, as the
-    /// CPU of the client is one of the figures; what the kernel wakes it late is measured as lag.
-    pub(super) fn wait_until(&self, at_ns: u64) -> bool {
+    /// The thread gives the processor back for all of the time, or to its other clients, and does not spin at
+    /// the end, as the CPU of the client is one of the figures; what the kernel wakes it late is measured as lag.
+    pub(super) async fn wait_until(&self, at_ns: u64) -> Option<u64> {
         loop {
             if self.is_stopped() {
-                return false;
+                return None;
             }
             let now_ns = self.now_ns();
             if now_ns >= at_ns {
-                return true;
+                return Some(now_ns);
             }
-            thread::park_timeout(Duration::from_nanos(at_ns - now_ns));
+            match tasks::share_thread() {
+                true => {
+                    let at = self.start.checked_add(Duration::from_nanos(at_ns));
+                    tasks::wait(None, at).await;
+                }
+                false => thread::park_timeout(Duration::from_nanos(at_ns - now_ns)),
+            }
         }
     }
 }
@@ -73,15 +81,16 @@ mod tests {
     #[test]
     fn waiting_ends_in_time_or_with_the_run() {
         let control = Control::start();
-        assert!(control.wait_until(20_000_000));
+        let wait_until = |at_ns| tasks::at_once(control.wait_until(at_ns));
+        assert!(wait_until(20_000_000) >= Some(20_000_000));
         assert!(control.now_ns() >= 20_000_000);
-        assert!(control.wait_until(0));
+        assert!(wait_until(0) >= Some(20_000_000));
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| control.wait_until(u64::MAX));
+            let waiting = scope.spawn(|| tasks::at_once(control.wait_until(u64::MAX)));
             control.stop();
             waiting.thread().unpark();
-            assert!(!waiting.join().expect("no panic"));
+            assert_eq!(waiting.join().expect("no panic"), None);
         });
-        assert!(!control.wait_until(0));
+        assert_eq!(wait_until(0), None);
     }
 }

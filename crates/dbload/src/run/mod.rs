@@ -12,18 +12,21 @@ mod report;
 mod schedule;
 mod window;
 
+use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{self, ScopedJoinHandle};
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 
-use client::{Ending, Shared};
+use client::Shared;
 use control::wake_precisely;
 use ledger::Interval;
 
 use crate::DbloadError;
 use crate::latency::LatencyRecorder;
 use crate::pool::Pool;
+use crate::tasks::Doorbell;
 
 pub use hdr_log::HdrLog;
 pub use knee::{SweepPoint, knee};
@@ -47,8 +50,8 @@ impl LoadPlan {
     ///
     /// # Errors
     ///
-    /// [`DbloadError::Parameter`] for a plan that is out of range, or when there are not as many
-    /// threads to be had as it has clients.
+    /// [`DbloadError::Parameter`] for a plan that is out of range, or that this pool does not allow, or when
+    /// there are not as many threads to be had as it needs.
     ///
     /// ```
     /// use std::time::Duration;
@@ -87,33 +90,24 @@ impl LoadPlan {
         observe: impl FnMut(&Progress<'_>) -> ControlFlow<()>,
     ) -> Result<LoadReport, DbloadError> {
         self.check()?;
+        let threads = self.threads_with(pool)?;
         let started_at = SystemTime::now();
         let shared = Shared::new(pool, self);
         let watched = thread::scope(|scope| {
-            let waiting = thread::current();
-            let mut clients = Vec::new();
-            for number in 0..self.clients() {
-                let (shared, waiting) = (&shared, waiting.clone());
-                let life = move || {
-                    let _ending = Ending {
-                        running: &shared.running,
-                        waiting: &waiting,
-                    };
-                    shared.run_client(number as usize);
-                };
-                let name = format!("dbload-client-{number}");
-                match thread::Builder::new().name(name).spawn_scoped(scope, life) {
-                    Ok(client) => clients.push(client),
+            let mut started = Vec::new();
+            for number in 0..threads {
+                match ClientThread::start(scope, &shared, number, threads) {
+                    Ok(thread) => started.push(thread),
                     Err(error) => {
-                        stop(shared, &clients);
-                        let reason = format!("{} cannot be started: {error}", self.clients());
-                        return Err(DbloadError::parameter("clients", reason));
+                        stop(&shared, &started);
+                        let reason = format!("{threads} cannot be started: {error}");
+                        return Err(DbloadError::parameter("threads", reason));
                     }
                 }
             }
-            let watched = Watch::new(&shared, self.give_up_after).until_the_end(&clients, observe);
-            for client in clients {
-                if let Err(panic) = client.join() {
+            let watched = Watch::new(&shared, self.give_up_after).until_the_end(&started, observe);
+            for thread in started {
+                if let Err(panic) = thread.handle.join() {
                     std::panic::resume_unwind(panic);
                 }
             }
@@ -121,7 +115,7 @@ impl LoadPlan {
         });
         pool.resume();
         let watched = watched?;
-        Ok(report(shared, watched, started_at))
+        Ok(report(shared, watched, started_at, threads))
     }
 }
 
@@ -159,7 +153,7 @@ impl<'a> Watch<'a> {
 
     fn until_the_end(
         mut self,
-        clients: &[ScopedJoinHandle<'_, ()>],
+        threads: &[ClientThread<'_>],
         mut observe: impl FnMut(&Progress<'_>) -> ControlFlow<()>,
     ) -> Watched {
         wake_precisely();
@@ -195,7 +189,7 @@ impl<'a> Watch<'a> {
                     false => Ended::Interrupted,
                 };
                 stopped_ns = Some(now_ns);
-                stop(shared, clients);
+                stop(shared, threads);
             }
             if gives_up {
                 // Clients know by now that they are not to ask again. Somebody may also wait for the last
@@ -270,14 +264,57 @@ impl<'a> Watch<'a> {
     }
 }
 
-fn stop(shared: &Shared<'_>, clients: &[ScopedJoinHandle<'_, ()>]) {
-    shared.control.stop();
-    for client in clients {
-        client.thread().unpark();
+/// A thread that serves clients.
+struct ClientThread<'scope> {
+    handle: ScopedJoinHandle<'scope, ()>,
+    /// Where it has several.
+    bell: Option<Arc<Doorbell>>,
+}
+
+impl<'scope> ClientThread<'scope> {
+    /// Starts one of so many: every so many-th client is its.
+    fn start<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        shared: &'env Shared<'env>,
+        number: u32,
+        threads: u32,
+    ) -> io::Result<Self> {
+        let endings = (number as usize..shared.clients)
+            .step_by(threads as usize)
+            .map(|client| (client, shared.ending()))
+            .collect::<Vec<_>>();
+        // Where some share a thread all do it in the same way: whoever blocks would get ahead of the others
+        // where connections are few.
+        let bell = match shared.clients > threads as usize {
+            true => Some(Doorbell::new(endings.len())?),
+            false => None,
+        };
+        let rung = bell.clone();
+        let handle = thread::Builder::new()
+            .name(format!("dbload-client-{number}"))
+            .spawn_scoped(scope, move || shared.run_thread(endings, rung.as_ref()))?;
+        Ok(Self { handle, bell })
+    }
+
+    fn wake(&self) {
+        match &self.bell {
+            Some(bell) => bell.call_all(),
+            None => self.handle.thread().unpark(),
+        }
     }
 }
 
-fn report(shared: Shared<'_>, watched: Watched, started_at: SystemTime) -> LoadReport {
+fn stop(shared: &Shared<'_>, threads: &[ClientThread<'_>]) {
+    shared.control.stop();
+    threads.iter().for_each(ClientThread::wake);
+}
+
+fn report(
+    shared: Shared<'_>,
+    watched: Watched,
+    started_at: SystemTime,
+    threads: u32,
+) -> LoadReport {
     let page = shared.ledger.sum();
     let mut total = OperationStats::default();
     for stats in &page.operations {
@@ -292,6 +329,7 @@ fn report(shared: Shared<'_>, watched: Watched, started_at: SystemTime) -> LoadR
         dropped: page.dropped,
         measured_ns: watched.measured_ns,
         process_cpu_ns: watched.process_cpu_ns,
+        threads,
         client_cpu_ns: shared.client_cpu_ns.into_inner(),
         seconds: watched.seconds,
         started_at,

@@ -1,11 +1,13 @@
 //! What a load run does: its mix, its model, its length.
 
+use std::thread;
 use std::time::Duration;
 
 use super::ramp::Ramp;
 use crate::DbloadError;
 use crate::closed_loop::MAX_CLIENTS;
 use crate::mix::Mix;
+use crate::pool::Pool;
 
 /// The highest rate of arrivals, a second.
 pub const MAX_RATE: f64 = 1_000_000.0;
@@ -35,6 +37,13 @@ pub struct LoadPlan {
     /// on, through as many restarts of the server as there are. It should be longer than the slowest
     /// answer.
     pub give_up_after: Duration,
+    /// In how many threads the clients are, at most as many as there are clients; `None` (the default) for
+    /// what suits the model. In a closed loop that is as many as the process may use processors: the
+    /// clients of a thread wait together, which saves switching between threads, though one may wait while another's
+    /// answer is decoded. In an open loop it is a thread for each client, so that no arrival waits for that.
+    ///
+    /// Without a pool, and with one that tests connections, each client needs a thread for itself.
+    pub threads: Option<u32>,
 }
 
 /// When operations are started.
@@ -45,7 +54,7 @@ pub enum LoadModel {
     /// A slow answer keeps its client from asking, so that what would have been late is not asked and
     /// not seen (coordinated omission). For latencies under a given load take the open loop.
     Closed {
-        /// How many clients, each a thread; at most [`MAX_CLIENTS`].
+        /// How many clients; at most [`MAX_CLIENTS`].
         clients: Ramp<u32>,
         /// The time between an answer and the next question.
         think: ThinkTime,
@@ -59,8 +68,7 @@ pub enum LoadModel {
         rate: Ramp<f64>,
         /// How arrivals are spaced.
         arrivals: Arrivals,
-        /// How many operations can be under way at once, each by a thread; at most [`MAX_CLIENTS`].
-        /// Arrivals beyond that wait.
+        /// How many operations can be under way at once; at most [`MAX_CLIENTS`]. Arrivals beyond that wait.
         clients: u32,
         /// Arrivals that waited longer than this are dropped and counted as such; `None`, the usual
         /// choice, for all to be started until the run ends.
@@ -116,14 +124,35 @@ impl LoadPlan {
             length,
             seed: 42,
             give_up_after: Duration::from_secs(30),
+            threads: None,
         }
     }
 
-    /// How many threads the plan needs.
+    /// How many clients there are at most.
     pub(super) fn clients(&self) -> u32 {
         match self.model {
             LoadModel::Closed { clients, .. } => clients.most(),
             LoadModel::Open { clients, .. } => clients,
+        }
+    }
+
+    /// How many threads the plan is run in with this pool.
+    pub(super) fn threads_with(&self, pool: &Pool) -> Result<u32, DbloadError> {
+        let clients = self.clients();
+        match (self.threads, self.model) {
+            (None, _) if pool.keeps_threads() => Ok(clients),
+            (Some(threads), _) if pool.keeps_threads() && threads < clients => refuse(
+                "threads",
+                format!(
+                    "without a pool, or with one that tests connections, {clients} clients need as many, not {threads}"
+                ),
+            ),
+            (Some(threads), _) => Ok(threads),
+            (None, LoadModel::Open { .. }) => Ok(clients),
+            (None, LoadModel::Closed { .. }) => {
+                let processors = thread::available_parallelism().map_or(1, usize::from);
+                Ok(clients.min(u32::try_from(processors).unwrap_or(u32::MAX)))
+            }
         }
     }
 
@@ -136,6 +165,12 @@ impl LoadPlan {
         let clients = self.clients();
         if !(1..=MAX_CLIENTS).contains(&clients) {
             return refuse("clients", format!("{clients} is not in 1 to {MAX_CLIENTS}"));
+        }
+        if let Some(threads) = self.threads
+            && !(1..=clients).contains(&threads)
+        {
+            let reason = format!("{threads} is not in 1 to {clients}, the number of clients");
+            return refuse("threads", reason);
         }
         let mut durations = vec![("give-up time", self.give_up_after)];
         if self.give_up_after.is_zero() {
@@ -298,5 +333,12 @@ mod tests {
             ..plan(closed(1, 1), second)
         };
         check_refused(&impatient, "give-up time");
+        let in_threads = |threads| LoadPlan {
+            threads: Some(threads),
+            ..plan(open(1.0, 1.0, 3), second)
+        };
+        assert!(in_threads(1).check().is_ok() && in_threads(3).check().is_ok());
+        check_refused(&in_threads(0), "threads: 0 is not in 1 to 3, the number");
+        check_refused(&in_threads(4), "threads: 4 is not in 1 to 3");
     }
 }

@@ -30,6 +30,8 @@ pub struct LoadReport {
     /// CPU time, user and system, of this process during the measured part; `None` when nothing was
     /// measured. All its threads are in: clients, pool, and what else the program does.
     pub process_cpu_ns: Option<u64>,
+    /// In how many threads the clients were.
+    pub threads: u32,
     /// CPU time of the clients' threads alone, each from its first measured operation on.
     pub client_cpu_ns: u64,
     /// One row a second.

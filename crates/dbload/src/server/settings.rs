@@ -6,6 +6,7 @@ use crate::DbloadError;
 use crate::connection::{Connection, ConnectionError, TypeCache};
 use crate::deadline::Deadline;
 use crate::target::Target;
+use crate::tasks;
 
 /// The settings of a server on which figures depend, as it has them for a new connection.
 ///
@@ -78,7 +79,7 @@ impl ServerSettings {
         let version = connection.server_version().to_owned();
         let encrypted = connection.is_encrypted();
         let statement = connection.prepare(QUERY)?;
-        let rows = connection.query(&statement, &[])?;
+        let rows = tasks::at_once(connection.query(&statement, &[]))?;
         let row = rows.iter().next().ok_or_else(|| {
             ConnectionError::Value("the server does not know its database".into())
         })?;

@@ -102,23 +102,35 @@ fn a_server_that_is_killed_and_restarted_costs_failures_and_no_rows() {
     connect(server.url())
         .batch_execute("ALTER ROLE dbload SET synchronous_commit = on")
         .expect("a plain statement");
-    let dataset = Dataset::open_or_load(server.url(), &config("restart", 500)).expect("a load");
-    let pool = pool(&dataset, 3, Duration::from_secs(5));
-    let mix = Mix::new([
-        (Operation::UserByName, 5),
-        (Operation::InsertUser, 3),
-        (Operation::DeleteUser, 1),
-    ]);
-    let model = open_loop(300.0, Arrivals::Fixed, 6);
-    // By number: however long the restart takes on this machine, all are started.
-    let plan = LoadPlan::new(mix.expect("weights"), model, Length::Operations(900));
-    let (report, restarted) = thread::scope(|scope| {
-        let running = scope.spawn(|| plan.run(&pool).expect("a run"));
-        thread::sleep(Duration::from_millis(700));
-        let restarted = kill_and_restart(&server);
-        (running.join().expect("no panic"), restarted)
+    let runs = [("restart", 6), ("restart_shared", 2)].map(|(schema, threads)| {
+        let dataset = Dataset::open_or_load(server.url(), &config(schema, 500)).expect("a load");
+        let pool = pool(&dataset, 3, Duration::from_secs(5));
+        let mix = Mix::new([
+            (Operation::UserByName, 5),
+            (Operation::InsertUser, 3),
+            (Operation::DeleteUser, 1),
+        ]);
+        let model = open_loop(300.0, Arrivals::Fixed, 6);
+        // By number: however long the restart takes on this machine, all are started.
+        let plan = LoadPlan {
+            threads: Some(threads),
+            ..LoadPlan::new(mix.expect("weights"), model, Length::Operations(900))
+        };
+        (schema, pool, plan)
     });
-    check_sums(&report);
+    let _restarted = thread::scope(|scope| {
+        for (schema, pool, plan) in &runs {
+            let server = &server;
+            scope.spawn(move || check_restart(server, schema, &plan.run(pool).expect("a run")));
+        }
+        thread::sleep(Duration::from_millis(700));
+        kill_and_restart(&server)
+    });
+}
+
+/// What a run of 900 operations shows that has seen the server killed and restarted.
+fn check_restart(server: &TemporaryServer, schema: &str, report: &LoadReport) {
+    check_sums(report);
     assert_eq!(report.ended, Ended::AsPlanned);
     assert_eq!(report.scheduled, 900);
     assert_eq!(report.dropped, 0, "{report:?}");
@@ -145,35 +157,44 @@ fn a_server_that_is_killed_and_restarted_costs_failures_and_no_rows() {
     let sure = 500 + inserts.completed() as i64 - deletes.rows as i64;
     // A lost connection leaves open whether the server had committed.
     let open = -(deletes.failed() as i64)..=inserts.failed() as i64;
-    let found = users(server.url(), "restart");
+    let found = users(server.url(), schema);
     assert!(
         open.contains(&(found - sure)),
         "{found} users, not {sure} and {open:?}"
     );
-    drop(restarted);
 }
 
 #[test]
 fn a_server_that_stays_away_is_given_up() {
     let server = own_server();
     let dataset = Dataset::open_or_load(server.url(), &config("away", 500)).expect("a load");
-    let pool = pool(&dataset, 2, Duration::from_secs(1));
-    let plan = LoadPlan {
-        give_up_after: Duration::from_secs(1),
-        ..LoadPlan::new(only(Operation::UserByName), closed(3), milliseconds(60_000))
-    };
     let start = Instant::now();
-    let report = thread::scope(|scope| {
-        let running = scope.spawn(|| plan.run(&pool).expect("a run"));
+    let reports = thread::scope(|scope| {
+        let running = [3, 1].map(|threads| {
+            let pool = pool(&dataset, 2, Duration::from_secs(1));
+            let plan = LoadPlan {
+                give_up_after: Duration::from_secs(1),
+                threads: Some(threads),
+                ..LoadPlan::new(only(Operation::UserByName), closed(3), milliseconds(60_000))
+            };
+            scope.spawn(move || plan.run(&pool).expect("a run"))
+        });
         thread::sleep(Duration::from_millis(400));
         kill_process(postmaster(&server), Signal::QUIT).expect("a process of our own");
-        running.join().expect("no panic")
+        running.map(|one| one.join().expect("no panic"))
     });
     assert!(
         start.elapsed() < Duration::from_secs(20),
         "{:?}",
         start.elapsed()
     );
+    for report in reports {
+        check_given_up(report);
+    }
+}
+
+/// What a run shows whose server went away and did not come back.
+fn check_given_up(report: LoadReport) {
     check_sums(&report);
     let Ended::GaveUp { silent } = report.ended else {
         panic!("{report:?}");
@@ -226,35 +247,41 @@ fn a_server_that_says_nothing_is_given_up() {
     let server = own_server();
     let dataset = Dataset::open_or_load(server.url(), &config("silent", 500)).expect("a load");
     // One waits for a connection of the pool, two for the server, and all would for most of a minute.
-    let pooled = pool(&dataset, 2, Duration::from_secs(50));
+    let pooled = || pool(&dataset, 2, Duration::from_secs(50));
     let unpooled = Pool::unpooled(&dataset, &PoolConfig::default()).expect("a server");
-    let plan = LoadPlan {
-        give_up_after: Duration::from_secs(2),
-        ..LoadPlan::new(
-            only(Operation::CountExtremes),
-            closed(3),
-            milliseconds(60_000),
-        )
-    };
-    for pool in [pooled, unpooled] {
-        let (report, took, stopped) = thread::scope(|scope| {
-            let running = scope.spawn(|| plan.run(&pool).expect("a run"));
-            thread::sleep(Duration::from_millis(500));
-            let start = Instant::now();
-            let stopped = Stopped::all(&server);
-            (running.join().expect("no panic"), start.elapsed(), stopped)
-        });
-        check_sums(&report);
-        let Ended::GaveUp { silent } = report.ended else {
-            panic!("{report:?}");
-        };
-        assert!(silent > Duration::from_secs(2), "{silent:?}");
-        assert!((2..20).contains(&took.as_secs()), "{took:?}");
-        assert_eq!(report.total.failed(), 3, "{:?}", report.total.errors);
-        assert!(report.total.completed() > 0, "{report:?}");
-        drop(stopped);
+    let pools = [(pooled(), 3), (pooled(), 1), (unpooled, 3)];
+    let stopped = thread::scope(|scope| {
+        for (pool, threads) in &pools {
+            let plan = LoadPlan {
+                give_up_after: Duration::from_secs(2),
+                threads: Some(*threads),
+                ..LoadPlan::new(
+                    only(Operation::CountExtremes),
+                    closed(3),
+                    milliseconds(60_000),
+                )
+            };
+            scope.spawn(move || {
+                let start = Instant::now();
+                let report = plan.run(pool).expect("a run");
+                let took = start.elapsed();
+                check_sums(&report);
+                let Ended::GaveUp { silent } = report.ended else {
+                    panic!("{report:?}");
+                };
+                assert!(silent > Duration::from_secs(2), "{silent:?}");
+                assert!((2..20).contains(&took.as_secs()), "{took:?}");
+                assert_eq!(report.total.failed(), 3, "{:?}", report.total.errors);
+                assert!(report.total.completed() > 0, "{report:?}");
+            });
+        }
+        thread::sleep(Duration::from_millis(500));
+        Stopped::all(&server)
+    });
+    drop(stopped);
+    for (pool, _) in &pools {
         // The pool is good again.
-        let mut client = Client::new(&pool, 1);
+        let mut client = Client::new(pool, 1);
         let answers = (0..3).map(|_| client.execute(Operation::UserByName));
         assert!(answers.into_iter().any(|answer| answer.is_ok()));
     }
@@ -300,13 +327,33 @@ fn run_in_trouble(
     report
 }
 
+/// Does it with a thread for each client and with one for all, at the same time.
+fn alone_and_together(clients: u32, check: fn(schema: &str, threads: u32), schema: &str) {
+    thread::scope(|scope| {
+        for threads in [clients, 1] {
+            scope.spawn(move || check(&format!("{schema}_{threads}"), threads));
+        }
+    });
+}
+
+fn in_threads(threads: u32, plan: LoadPlan) -> LoadPlan {
+    LoadPlan {
+        threads: Some(threads),
+        ..plan
+    }
+}
+
 #[test]
 fn connections_that_are_cut_are_counted_and_replaced() {
-    let dataset = open(&config("load_cut", 500));
+    alone_and_together(2, check_cut, "load_cut");
+}
+
+fn check_cut(schema: &str, threads: u32) {
+    let dataset = open(&config(schema, 500));
     let pool = pool(&dataset, 2, Duration::from_secs(5));
     let plan = LoadPlan::new(only(Operation::UserByName), closed(2), milliseconds(800));
-    let report = run_in_trouble(&plan, &pool, |client| {
-        for backend in backends(client, "load_cut") {
+    let report = run_in_trouble(&in_threads(threads, plan), &pool, |client| {
+        for backend in backends(client, schema) {
             let pid = backend.as_raw_nonzero().get();
             client
                 .execute("SELECT pg_terminate_backend($1, 5000)", &[&pid])
@@ -330,18 +377,25 @@ fn connections_that_are_cut_are_counted_and_replaced() {
 
 #[test]
 fn statements_that_are_cancelled_or_refused_leave_the_connection_good() {
-    let dataset = open(&config("load_refused", 500));
+    alone_and_together(2, check_refused, "load_refused");
+}
+
+fn check_refused(schema: &str, threads: u32) {
+    let dataset = open(&config(schema, 500));
     let pool = pool(&dataset, 2, Duration::from_secs(5));
     let plan = LoadPlan::new(only(Operation::UserByName), closed(2), milliseconds(900));
-    let report = run_in_trouble(&plan, &pool, |client| {
+    let report = run_in_trouble(&in_threads(threads, plan), &pool, |client| {
+        let table = format!("{schema}.user_profile_tbl");
         let mut lock = client.transaction().expect("a transaction");
-        lock.batch_execute("ALTER TABLE load_refused.user_profile_tbl RENAME COLUMN pic TO hidden")
+        lock.batch_execute(&format!("ALTER TABLE {table} RENAME COLUMN pic TO hidden"))
             .expect("the table is altered");
         let mut canceller = connect(server().url());
         let deadline = Instant::now() + Duration::from_secs(5);
-        let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"load_refused\".%'";
+        let waiting = format!(
+            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"{schema}\".%'"
+        );
         let pids = loop {
-            let rows = canceller.query(waiting, &[]).expect("a plain query");
+            let rows = canceller.query(&waiting, &[]).expect("a plain query");
             if rows.len() == 2 {
                 break rows;
             }
@@ -357,8 +411,8 @@ fn statements_that_are_cancelled_or_refused_leave_the_connection_good() {
         // Those that were cancelled have asked again and wait; they are refused now.
         lock.commit().expect("the lock is given back");
         thread::sleep(Duration::from_millis(100));
-        let undo = "ALTER TABLE load_refused.user_profile_tbl RENAME COLUMN hidden TO pic";
-        client.batch_execute(undo).expect("the table is altered");
+        let undo = format!("ALTER TABLE {table} RENAME COLUMN hidden TO pic");
+        client.batch_execute(&undo).expect("the table is altered");
     });
     let errors = &report.total.errors;
     assert_eq!(errors.get("57014"), Some(&2), "{errors:?}");
@@ -406,13 +460,18 @@ fn a_lock_time_out_takes_the_whole_write_back() {
 
 #[test]
 fn a_pool_that_is_exhausted_is_an_error_of_its_own() {
-    let dataset = open(&config("load_exhausted", 500));
+    alone_and_together(3, check_exhausted, "load_exhausted");
+}
+
+fn check_exhausted(schema: &str, threads: u32) {
+    let dataset = open(&config(schema, 500));
     let pool = pool(&dataset, 1, Duration::from_millis(500));
     let model = open_loop(25.0, Arrivals::Fixed, 3);
     let plan = LoadPlan::new(only(Operation::UserByName), model, Length::Operations(60));
-    let report = run_in_trouble(&plan, &pool, |client| {
+    let report = run_in_trouble(&in_threads(threads, plan), &pool, |client| {
         let mut lock = client.transaction().expect("a transaction");
-        lock.batch_execute("LOCK TABLE load_exhausted.user_info_tbl IN ACCESS EXCLUSIVE MODE")
+        let table = format!("{schema}.user_info_tbl");
+        lock.batch_execute(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
             .expect("a lock");
         thread::sleep(Duration::from_millis(1_600));
         lock.commit().expect("the lock is given back");
@@ -423,4 +482,6 @@ fn a_pool_that_is_exhausted_is_an_error_of_its_own() {
     assert!((4..=8).contains(&timeouts), "{:?}", report.total.errors);
     assert_eq!(report.total.failed(), timeouts);
     assert!(report.pool_wait.count_from_ns(499_000_000) >= timeouts);
+    let longest = report.pool_wait.summary().expect("60 waits").max_ns;
+    assert!(longest < 1_000_000_000, "{longest} ns");
 }

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use dbload::{
-    Arrivals, Dataset, Ended, Length, LoadModel, LoadPlan, LoadReport, Mix, Operation, Pool, Ramp,
-    ThinkTime,
+    Arrivals, Dataset, Ended, Length, LoadModel, LoadPlan, LoadReport, Mix, Operation, Pool,
+    PoolConfig, Ramp, ThinkTime,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -97,13 +97,21 @@ fn the_same_number_of_operations_is_the_same_work_in_every_model() {
     let dataset = open(&config("load_same", 2_000));
     let mix = Mix::builtin("read").expect("built in");
     let models = [
-        (closed(1), 1),
-        (closed(3), 2),
-        (open_loop(2_000.0, Arrivals::Poisson, 3), 3),
+        (closed(1), 1, None),
+        (closed(3), 2, Some(3)),
+        (open_loop(2_000.0, Arrivals::Poisson, 3), 3, None),
+        (closed(3), 3, Some(1)),
+        (closed(5), 2, Some(2)),
+        (open_loop(2_000.0, Arrivals::Poisson, 3), 2, Some(2)),
     ];
-    let reports = models.map(|(model, connections)| {
-        let plan = LoadPlan::new(mix.clone(), model, Length::Operations(300));
-        plan.run(&pool(&dataset, connections)).expect("a run")
+    let reports = models.map(|(model, connections, threads)| {
+        let plan = LoadPlan {
+            threads,
+            ..LoadPlan::new(mix.clone(), model, Length::Operations(300))
+        };
+        let report = plan.run(&pool(&dataset, connections)).expect("a run");
+        assert!(threads.is_none_or(|threads| report.threads == threads));
+        report
     });
     for report in &reports {
         check_good(report);
@@ -122,8 +130,9 @@ fn the_same_number_of_operations_is_the_same_work_in_every_model() {
         };
         report.operations.iter().map(of).collect::<Vec<_>>()
     };
-    assert_eq!(figures(&reports[0]), figures(&reports[1]));
-    assert_eq!(figures(&reports[0]), figures(&reports[2]));
+    for report in &reports[1..] {
+        assert_eq!(figures(&reports[0]), figures(report));
+    }
     assert_eq!(reports[0].lag.count(), 0);
     assert_eq!(reports[2].lag.count(), 300);
     let other = LoadPlan {
@@ -175,9 +184,11 @@ fn an_open_loop_offers_its_rate_and_leaves_the_warm_up_out() {
 #[test]
 fn parts_can_be_counted_in_operations() {
     let dataset = open(&config("load_counted", 500));
-    for model in [closed(2), open_loop(1_000.0, Arrivals::Poisson, 2)] {
+    let open = open_loop(1_000.0, Arrivals::Poisson, 2);
+    for (model, threads) in [(closed(2), 2), (closed(2), 1), (open, 2), (open, 1)] {
         let plan = LoadPlan {
             warm_up: Length::Operations(30),
+            threads: Some(threads),
             ..LoadPlan::new(only(Operation::UserByName), model, Length::Operations(70))
         };
         let report = plan.run(&pool(&dataset, 2)).expect("a run");
@@ -191,7 +202,10 @@ fn clients_think_and_come_by_and_by() {
     let dataset = open(&config("load_think", 500));
     let run = |clients, think, length| {
         let model = LoadModel::Closed { clients, think };
-        let plan = LoadPlan::new(only(Operation::UserByName), model, length);
+        let plan = LoadPlan {
+            threads: Some(1),
+            ..LoadPlan::new(only(Operation::UserByName), model, length)
+        };
         let report = plan.run(&pool(&dataset, 4)).expect("a run");
         check_good(&report);
         report
@@ -295,6 +309,115 @@ fn an_open_loop_shows_a_stall_in_full_and_a_closed_loop_hides_it() {
     );
 }
 
+/// A statement that takes long keeps its own client waiting, and no other of the thread.
+#[test]
+fn a_client_that_waits_holds_up_no_other_of_its_thread() {
+    let dataset = open(&config("load_together", 500));
+    let pool = pool(&dataset, 4);
+    for threads in [1, 2] {
+        let plan = LoadPlan {
+            threads: Some(threads),
+            ..LoadPlan::new(only(Operation::UserByName), closed(4), milliseconds(1_200))
+        };
+        let mut completed = Vec::new();
+        let report = thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut client = connect(server().url());
+                thread::sleep(Duration::from_millis(300));
+                let backend = backends(&mut client, "load_together")[0];
+                kill_process(backend, Signal::STOP).expect("a process of our own server");
+                thread::sleep(Duration::from_millis(800));
+                kill_process(backend, Signal::CONT).expect("a process of our own server");
+            });
+            let observe = |progress: &dbload::Progress<'_>| {
+                completed.push(progress.completed);
+                ControlFlow::Continue(())
+            };
+            plan.run_observed(&pool, observe).expect("a run")
+        });
+        check_good(&report);
+        assert_eq!(report.threads, threads);
+        assert_eq!(report.total.latency.count_from_ns(700_000_000), 1);
+        // Looks at 500, 750 and 1,000 ms are all within that time.
+        assert!(
+            completed[1..4].windows(2).all(|two| two[0] < two[1]),
+            "{completed:?}"
+        );
+    }
+}
+
+#[test]
+fn connections_that_are_fewer_than_clients_go_round() {
+    let dataset = open(&config("load_few", 500));
+    let check = |clients: u32, threads: u32, size: u32| {
+        let pool = pool(&dataset, size);
+        let plan = LoadPlan {
+            threads: Some(threads),
+            ..LoadPlan::new(
+                only(Operation::UserByName),
+                closed(clients),
+                Length::Operations(1_500),
+            )
+        };
+        let report = plan.run(&pool).expect("a run");
+        check_good(&report);
+        // Whoever is forgotten, or overtaken for ever, looks four times a second whether to give up.
+        let forgotten = report.pool_wait.count_from_ns(200_000_000);
+        assert!(forgotten <= u64::from(clients), "{report:?}");
+        let waits = report.pool_wait.summary().expect("as many as operations");
+        assert!(waits.max_ns < 5_000_000_000, "{waits:?}");
+        // Everybody waits about as long as it takes to serve all others once. With few clients the machine has to
+        // stumble often to be in this.
+        assert!(
+            clients > 6 || waits.p99_ns < 100 * waits.p50_ns.max(50_000),
+            "{waits:?}"
+        );
+    };
+    check(6, 1, 1);
+    check(6, 2, 1);
+    check(6, 2, 2);
+    check(3, 2, 1);
+    check(40, 3, 5);
+}
+
+#[test]
+fn threads_are_shared_only_where_nothing_keeps_them() {
+    let dataset = open(&config("load_threads", 500));
+    let plan = |threads| LoadPlan {
+        threads,
+        ..LoadPlan::new(
+            only(Operation::UserByName),
+            closed(3),
+            Length::Operations(9),
+        )
+    };
+    let tested = PoolConfig {
+        test_on_checkout: true,
+        ..PoolConfig::of_size(2)
+    };
+    for pool in [
+        Pool::unpooled(&dataset, &PoolConfig::default()).expect("a server"),
+        Pool::connect_with(&dataset, &tested).expect("a pool"),
+    ] {
+        let error = plan(Some(2)).run(&pool).expect_err("too few threads");
+        assert!(error.to_string().contains("3 clients need as many, not 2"));
+        for threads in [None, Some(3)] {
+            let report = plan(threads).run(&pool).expect("a run");
+            check_good(&report);
+            assert_eq!(report.threads, 3);
+        }
+    }
+    let pool = pool(&dataset, 3);
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let report = plan(None).run(&pool).expect("a run");
+    assert_eq!(report.threads as usize, processors.min(3));
+    let open = LoadPlan {
+        model: open_loop(1_000.0, Arrivals::Fixed, 3),
+        ..plan(None)
+    };
+    assert_eq!(open.run(&pool).expect("a run").threads, 3);
+}
+
 #[test]
 fn arrivals_beyond_what_clients_can_do_are_late_or_dropped() {
     let dataset = open(&config("load_dropped", 500));
@@ -354,16 +477,15 @@ fn a_backlog_at_the_end_is_dropped_and_counted() {
 #[test]
 fn a_run_that_is_interrupted_reports_what_it_has() {
     let dataset = open(&config("load_interrupted", 500));
-    for model in [
-        closed(2),
-        open_loop(100.0, Arrivals::Fixed, 2),
-        open_loop(0.01, Arrivals::Fixed, 2),
-    ] {
-        let plan = LoadPlan::new(
-            only(Operation::UserByName),
-            model,
-            Length::Operations(1_000_000),
-        );
+    let check = |model, threads| {
+        let plan = LoadPlan {
+            threads: Some(threads),
+            ..LoadPlan::new(
+                only(Operation::UserByName),
+                model,
+                Length::Operations(1_000_000),
+            )
+        };
         let report = plan
             .run_observed(&pool(&dataset, 2), |progress| {
                 match progress.elapsed >= Duration::from_millis(500) {
@@ -376,7 +498,18 @@ fn a_run_that_is_interrupted_reports_what_it_has() {
         assert_eq!(report.ended, Ended::Interrupted);
         assert!(report.total.completed() >= 1, "{report:?}");
         assert!(report.measured_ns < 20_000_000_000, "{report:?}");
-    }
+    };
+    thread::scope(|scope| {
+        for model in [
+            closed(2),
+            open_loop(100.0, Arrivals::Fixed, 2),
+            open_loop(0.01, Arrivals::Fixed, 2),
+        ] {
+            for threads in [1, 2] {
+                scope.spawn(move || check(model, threads));
+            }
+        }
+    });
 }
 
 #[test]
@@ -384,7 +517,10 @@ fn what_is_written_is_in_the_database_once() {
     let dataset = open(&config("load_writes", 500));
     let pool = pool(&dataset, 3);
     let mix = Mix::new([(Operation::InsertUser, 3), (Operation::DeleteUser, 1)]).expect("weights");
-    let plan = LoadPlan::new(mix, closed(3), Length::Operations(400));
+    let plan = LoadPlan {
+        threads: Some(2),
+        ..LoadPlan::new(mix, closed(3), Length::Operations(400))
+    };
     let report = plan.run(&pool).expect("a run");
     check_good(&report);
     let inserted = report.operations[&Operation::InsertUser].completed();

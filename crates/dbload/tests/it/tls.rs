@@ -7,10 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dbload::{
-    Client, Dataset, DbloadError, Operation, Pool, Server, ServerSettings, TemporaryServer,
+    Client, Dataset, DbloadError, Length, LoadPlan, Mix, Operation, Pool, Server, ServerSettings,
+    TemporaryServer,
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
+use super::load_run::closed;
 use super::{config, connect, own_server, server};
 
 /// A server that lets nobody in over TCP without encryption, and the certificates of its authority
@@ -128,6 +130,25 @@ fn check_works(url: &str, schema: &str) {
     }
 }
 
+/// Clients of one thread, whose answers come in several records, see what one alone sees.
+#[track_caller]
+fn check_shares_a_thread(url: &str, schema: &str) {
+    let dataset = Dataset::open_or_load(url, &config(schema, 3_000)).expect("a load");
+    let sums = [1, 4].map(|clients| {
+        let pool = Pool::connect(&dataset, clients).expect("a pool");
+        let mix = Mix::builtin("read").expect("built in");
+        let plan = LoadPlan {
+            threads: Some(1),
+            ..LoadPlan::new(mix, closed(clients), Length::Operations(400))
+        };
+        let report = plan.run(&pool).expect("a run");
+        assert_eq!(report.total.failed(), 0, "{report:?}");
+        (report.total.rows, report.total.bytes, report.total.checksum)
+    });
+    assert!(sums[0].1 > 100_000, "{sums:?}");
+    assert_eq!(sums[0], sums[1]);
+}
+
 #[track_caller]
 fn check_refused(url: &str, part: &str) {
     let errors = [
@@ -152,6 +173,7 @@ fn encryption_is_as_strict_as_the_url_says() {
 
     check_works(&encrypted.url("sslmode=prefer"), "tls_prefer");
     check_works(&encrypted.url("sslmode=require"), "tls_require");
+    check_shares_a_thread(&encrypted.url("sslmode=require"), "tls_shared");
     let settings = ServerSettings::read(&encrypted.url("sslmode=require")).expect("a server");
     assert!(settings.encrypted && settings.ssl == "on", "{settings}");
     let settings = ServerSettings::read(encrypted.server.socket_url()).expect("a server");
