@@ -3,7 +3,8 @@
 use std::process;
 
 use dbload::{
-    Client, Dataset, DatasetConfig, LatencyRecorder, LoadMethod, Loader, Operation, Pool,
+    Client, Dataset, DatasetConfig, LatencyRecorder, LoadMethod, LoadProgress, Loader, Operation,
+    Pool,
 };
 
 use super::{DbloadArgs, histogram, parse_count};
@@ -38,13 +39,21 @@ pub enum Method {
 }
 
 impl LoadArgs {
-    /// Opens the users of `config`, loading them where they are not there or are to be loaded anew.
+    /// Opens the users of `config`, loading them where they are not there or are to be loaded anew, and tells
+    /// `listener` how far that is.
     ///
     /// # Errors
     ///
     /// When the parameters are out of range, or the server refuses something.
-    pub fn open(&self, url: &str, config: &DatasetConfig) -> Result<Dataset, WorkloadError> {
-        let mut loader = Loader::new().method(self.load_method());
+    pub fn open(
+        &self,
+        url: &str,
+        config: &DatasetConfig,
+        listener: impl FnMut(LoadProgress),
+    ) -> Result<Dataset, WorkloadError> {
+        let mut loader = Loader::new()
+            .method(self.load_method())
+            .on_progress(listener);
         Ok(if self.recreate {
             loader.replace(url, config)?
         } else {
@@ -113,7 +122,7 @@ impl Load {
             schema: format!("dbload_load_{}_{:x}", process::id(), probe::monotonic_ns()),
         };
         // The tables are created here; an iteration empties and fills them.
-        let dataset = args.load.open(url, &config)?;
+        let dataset = args.load.open(url, &config, |_| ())?;
         Ok(Load {
             loader: Loader::new().method(args.load.load_method()),
             dataset: Some(dataset),

@@ -44,7 +44,7 @@ impl Queries {
             // Of its own for every content, so that no case finds the users of another.
             schema: format!("dbload_{}_{}", args.users, args.seed),
         };
-        let dataset = args.load.open(url, &config)?;
+        let dataset = args.load.open(url, &config, |_| ())?;
         let pool = Pool::connect_for(&dataset, args.case_clients(), operations)?;
         // Each operation starts the sequence anew: what it asks does not depend on the others.
         let client = Client::new(&pool, u64::from(args.seed));

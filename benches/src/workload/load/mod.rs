@@ -4,6 +4,7 @@ mod args;
 mod files;
 mod json;
 mod live;
+mod loading;
 mod text;
 
 use std::io::{self, Write};
@@ -23,6 +24,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 pub use args::LoadRunArgs;
 use files::Files;
 use live::Live;
+use loading::Loading;
 
 use crate::failure::Failure;
 use crate::watch::signals::is_ignored;
@@ -79,7 +81,13 @@ pub fn run(shared: &DbloadArgs, args: &LoadRunArgs, json: bool) -> Result<(), Fa
         dataset: args.dataset(shared),
         plan,
     };
-    let dataset = shared.load.open(setting.server.url(), &setting.dataset)?;
+    let loading = Loading::start(args.quiet);
+    let dataset = shared
+        .load
+        .open(setting.server.url(), &setting.dataset, |at| {
+            loading.show(at)
+        })?;
+    drop(loading);
     let stop = stop_flag()?;
     let mut sweep = Sweep {
         runs: Vec::with_capacity(pools.len()),
