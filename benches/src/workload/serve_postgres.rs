@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
+use std::time::Duration;
 
 use dbload::Server;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -10,8 +11,11 @@ use signal_hook::iterator::Signals;
 
 use crate::failure::Failure;
 
+/// How long a server that has ended by itself may go unnoticed.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// Starts a server (or takes that of `DATABASE_URL`), says where it is, and keeps it until standard input ends
-/// or SIGTERM or SIGINT comes.
+/// or SIGTERM or SIGINT comes; a server of its own that ends before is a failure.
 pub fn serve() -> Result<(), Failure> {
     let (sender, end) = mpsc::channel();
     // Before the server is started, so that a signal in the meantime does not leave one behind.
@@ -22,8 +26,11 @@ pub fn serve() -> Result<(), Failure> {
     out.flush()?;
     end_with_input(sender);
     // Both senders live as long as the process: there is always an end to wait for.
-    let _ = end.recv();
-    drop(server);
+    while end.recv_timeout(LOOK_EVERY).is_err() {
+        if let Some(error) = server.failure() {
+            return Err(Failure::failed(error.to_string()));
+        }
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The database workload and the server for it. Needs PostgreSQL's server programs.
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -219,4 +221,28 @@ fn a_signal_ends_the_served_database_too() {
     let ended = dialogue.end_by_itself();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_served_database_that_was_killed_is_noticed() {
+    let mut dialogue = Dialogue::start(&mut command("serve-postgres"));
+    let url = dialogue.hear().replacen("DATABASE_URL=", "", 1);
+    assert_eq!(dialogue.hear(), "ready");
+    let mut client = postgres::Client::connect(&url, postgres::NoTls).expect("a server");
+    let data = client
+        .query_one("SHOW data_directory", &[])
+        .expect("a superuser may ask");
+    let data: String = data.get(0);
+    let state = fs::read_to_string(format!("{data}/postmaster.pid")).expect("a running server");
+    let server = state.lines().next().expect("its first line is its number");
+    let kill = Command::new("kill").args(["-KILL", server]).status();
+    assert!(kill.expect("kill runs").success());
+    let ended = dialogue.end_by_itself();
+    assert_eq!(ended.status, Some(1), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("the server ended by itself"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!Path::new(&data).exists());
 }

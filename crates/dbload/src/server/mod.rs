@@ -160,6 +160,11 @@ impl Server {
         ServerSettings::read(&self.url)
     }
 
+    /// As [`TemporaryServer::failure`]; `None` where the server is not this program's, whatever becomes of it.
+    pub fn failure(&self) -> Option<DbloadError> {
+        self.temporary.as_ref()?.failure()
+    }
+
     /// Whether the server was started by this value and ends with it.
     pub fn is_temporary(&self) -> bool {
         self.temporary.is_some()

@@ -199,6 +199,12 @@ impl TemporaryServer {
         &self.version
     }
 
+    /// Why the server has ended by itself (it crashed, or somebody killed it), with the end of its log; `None`
+    /// while it runs, and where [`stop`](Self::stop) has ended it.
+    pub fn failure(&self) -> Option<DbloadError> {
+        self.running.failure()
+    }
+
     /// Where the server keeps its data. The folder above also has its log and socket, and is removed
     /// as a whole.
     pub fn data_directory(&self) -> PathBuf {
@@ -250,9 +256,7 @@ impl Running {
         let deadline = Instant::now() + START_TIMEOUT;
         let postmaster = data_directory(self.folder.path()).join("postmaster.pid");
         loop {
-            if self.folder.path().join(folder::ENDED).exists()
-                || !matches!(self.guardian.try_wait(), Ok(None))
-            {
+            if self.has(folder::ENDED) || !matches!(self.guardian.try_wait(), Ok(None)) {
                 return Err(self.ended());
             }
             // A connection before the server says that it is ready would only be refused.
@@ -303,10 +307,21 @@ impl Running {
         Ok(())
     }
 
+    fn has(&self, mark: &str) -> bool {
+        self.folder.path().join(mark).exists()
+    }
+
+    fn failure(&self) -> Option<DbloadError> {
+        (self.has(folder::ENDED) && !self.has(folder::STOPPED)).then(|| self.end_by_itself())
+    }
+
+    fn end_by_itself(&self) -> DbloadError {
+        DbloadError::start("the server ended by itself", self.log_tail())
+    }
+
     fn ended(&self) -> Failure {
-        let log = self.log_tail();
-        let error = DbloadError::start("the server ended by itself", log.clone());
-        if log.contains("Address already in use") {
+        let error = self.end_by_itself();
+        if self.log_tail().contains("Address already in use") {
             Failure::PortTaken(error)
         } else {
             Failure::Other(error)

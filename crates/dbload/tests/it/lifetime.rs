@@ -258,6 +258,8 @@ fn a_server_takes_up_where_it_stopped() {
     let data = server.data_directory();
     server.stop().expect("a running server");
     server.stop().expect("a stopped server");
+    // It did not end by itself.
+    assert!(server.failure().is_none());
     assert!(data.exists());
     drop(server);
     check_gone(&data, &url, Duration::ZERO);
