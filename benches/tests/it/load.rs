@@ -257,6 +257,8 @@ fn loads_on_one_server() {
     // What is not there is null.
     let plain = object("--mix user_by_name --operations 20 --no-pool");
     assert_eq!(plain["runs"][0]["pool"], Value::Null);
+    assert_eq!(plain["runs"][0]["resolve"]["count"], 20);
+    assert_eq!(report["runs"][0]["resolve"], Value::Null);
     assert_eq!(
         (&plain["plan"]["warm_up"], &plain["knee"]),
         (&Value::Null, &Value::Null)

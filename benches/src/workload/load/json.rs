@@ -114,6 +114,7 @@ fn run(run: &Run) -> Value {
         "process_cpu_ns_per_operation": report.process_cpu_ns_per_operation(),
         "client_cpu_ns_per_operation": report.client_cpu_ns_per_operation(),
         "pool_wait": summary(&report.pool_wait),
+        "resolve": summary(&report.resolve),
         "lag": summary(&report.lag),
         "total": stats(report, &report.total),
         "operations": operations,

@@ -107,7 +107,12 @@ impl Text {
             );
             self.distribution("lag, ms", &report.lag);
         }
-        self.distribution("pool wait, ms", &report.pool_wait);
+        let wait = match run.pool {
+            Some(_) => "pool wait, ms",
+            None => "connecting, ms",
+        };
+        self.distribution(wait, &report.pool_wait);
+        self.distribution("of it name, ms", &report.resolve);
         self.distribution("query, ms", &report.total.query);
         self.failures(report);
         if let (Some(process), Some(clients)) = (

@@ -319,6 +319,16 @@ pub(crate) struct Checkout<'a> {
     _caller: Option<Caller<'a>>,
 }
 
+impl Checkout<'_> {
+    /// How long opening the connection took, where it was opened for this request.
+    pub(crate) fn own_times(&self) -> Option<ConnectTimes> {
+        match &self.session {
+            Lent::Pooled(_) => None,
+            Lent::Own(session) => Some(session.connection.times()),
+        }
+    }
+}
+
 enum Lent {
     Pooled(PooledConnection<Manager>),
     Own(Session),

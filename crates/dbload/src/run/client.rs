@@ -124,7 +124,7 @@ impl<'a> Shared<'a> {
     ) {
         wake_precisely();
         let cpu = CpuOfThread::default();
-        let mut lives = clients.into_iter().map(|(client, ending)| {
+        let lives = clients.into_iter().map(|(client, ending)| {
             let cpu = &cpu;
             async move {
                 let _ending = ending;
@@ -133,7 +133,7 @@ impl<'a> Shared<'a> {
         });
         match bell {
             Some(bell) => tasks::run(bell, lives.map(|life| Box::pin(life) as Life<'_>).collect()),
-            None => lives.by_ref().for_each(tasks::at_once),
+            None => lives.for_each(tasks::at_once),
         }
         self.client_cpu_ns
             .fetch_add(cpu.used_ns(), Ordering::Relaxed);
@@ -290,9 +290,11 @@ impl<'a> Shared<'a> {
         }
         let start_ns = self.control.now_ns();
         self.health.asks(client, start_ns);
+        let mut resolve_ns = None;
         let (connected_ns, end_ns, outcome) = match self.pool.checkout().await {
             Ok(mut session) => {
                 let connected_ns = self.control.now_ns();
+                resolve_ns = session.own_times().map(|times| nanoseconds(times.resolve));
                 let before = session.bytes();
                 let answer = session.run(&turn.request).await;
                 // Giving the connection back is not part of the latency.
@@ -323,6 +325,7 @@ impl<'a> Shared<'a> {
                     .expect("the mix draws only what is in it"),
                 lag_ns: scheduled_ns.map(|at_ns| start_ns.saturating_sub(at_ns)),
                 pool_wait_ns: connected_ns - start_ns,
+                resolve_ns,
                 query_ns: end_ns - connected_ns,
                 latency_ns: end_ns.saturating_sub(scheduled_ns.unwrap_or(start_ns)),
                 outcome,

@@ -16,6 +16,8 @@ pub(super) struct Record {
     /// From the scheduled arrival to the start; `None` in a closed loop.
     pub lag_ns: Option<u64>,
     pub pool_wait_ns: u64,
+    /// The part of that in which the server's address was looked for; `None` with a pool.
+    pub resolve_ns: Option<u64>,
     /// From having a connection to the end.
     pub query_ns: u64,
     /// From the scheduled arrival, or else the start, to the end.
@@ -43,6 +45,7 @@ impl Ledger {
             page: Mutex::new(Page {
                 operations: (0..operations).map(|_| OperationStats::default()).collect(),
                 pool_wait: LatencyRecorder::new(),
+                resolve: LatencyRecorder::new(),
                 lag: LatencyRecorder::new(),
                 dropped: 0,
                 interval: Interval::default(),
@@ -98,6 +101,7 @@ impl Ledger {
                 sum.merge(one);
             }
             sum.pool_wait.merge(&page.pool_wait);
+            sum.resolve.merge(&page.resolve);
             sum.lag.merge(&page.lag);
             sum.dropped += page.dropped;
         }
@@ -139,6 +143,7 @@ pub(super) struct Page {
     /// In the order of the mix.
     pub operations: Vec<OperationStats>,
     pub pool_wait: LatencyRecorder,
+    pub resolve: LatencyRecorder,
     pub lag: LatencyRecorder,
     pub dropped: u64,
     interval: Interval,
@@ -147,6 +152,9 @@ pub(super) struct Page {
 impl Page {
     fn record(&mut self, record: Record) {
         self.pool_wait.record_ns(record.pool_wait_ns);
+        if let Some(resolve_ns) = record.resolve_ns {
+            self.resolve.record_ns(resolve_ns);
+        }
         if let Some(lag_ns) = record.lag_ns {
             self.lag.record_ns(lag_ns);
             self.interval.lag_max_ns = self.interval.lag_max_ns.max(Some(lag_ns));
@@ -208,6 +216,7 @@ mod tests {
             operation,
             lag_ns: Some(latency_ns / 10),
             pool_wait_ns: 1,
+            resolve_ns: (operation == 0).then_some(1),
             query_ns: latency_ns - 1,
             latency_ns,
             outcome: match failure {
@@ -253,5 +262,6 @@ mod tests {
             (sum.dropped, sum.pool_wait.count(), sum.lag.count()),
             (4, 8, 8)
         );
+        assert_eq!(sum.resolve.count(), 4);
     }
 }

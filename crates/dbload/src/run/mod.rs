@@ -325,6 +325,7 @@ fn report(
         operations: shared.operations.into_iter().zip(page.operations).collect(),
         total,
         pool_wait: page.pool_wait,
+        resolve: page.resolve,
         lag: page.lag,
         dropped: page.dropped,
         measured_ns: watched.measured_ns,

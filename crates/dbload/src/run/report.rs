@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+#[cfg(doc)]
+use crate::ConnectTimes;
 use crate::DbloadError;
 use crate::latency::{LatencyRecorder, LatencySummary};
 use crate::operation::Operation;
@@ -14,8 +16,11 @@ pub struct LoadReport {
     pub operations: BTreeMap<Operation, OperationStats>,
     /// All operations together.
     pub total: OperationStats,
-    /// How long operations waited for a connection of the pool. Their latency includes it.
+    /// How long operations waited for a connection of the pool, or without one until theirs was open. Their latency includes it.
     pub pool_wait: LatencyRecorder,
+    /// Where every operation opens a connection, the part of that wait in which the address of the server's
+    /// name was looked for ([`ConnectTimes::resolve`]). Empty with a pool.
+    pub resolve: LatencyRecorder,
     /// How much later than scheduled operations were started: the client's own lateness where clients
     /// were free, else the queue. Their latency includes it. Empty for a closed loop, which has no
     /// schedule.

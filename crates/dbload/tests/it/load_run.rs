@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use dbload::{
-    Arrivals, Dataset, Ended, Length, LoadModel, LoadPlan, LoadReport, Mix, Operation, Pool,
-    PoolConfig, Ramp, ThinkTime,
+    Arrivals, Dataset, Ended, LatencyRecorder, Length, LoadModel, LoadPlan, LoadReport, Mix,
+    Operation, Pool, PoolConfig, Ramp, ThinkTime,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -82,7 +82,7 @@ fn check_good(report: &LoadReport) {
     );
     assert!(report.last_failure.is_none());
     // Each part of a latency is in it.
-    let longest = |recorder: &dbload::LatencyRecorder| {
+    let longest = |recorder: &LatencyRecorder| {
         recorder.summary().expect("something was recorded").max_ns
     };
     assert!(longest(&report.total.query) <= longest(&report.total.latency));
@@ -408,6 +408,11 @@ fn threads_are_shared_only_where_nothing_keeps_them() {
             let report = plan(threads).run(&pool).expect("a run");
             check_good(&report);
             assert_eq!(report.threads, 3);
+            // Whoever opens a connection looks for the server.
+            let openings = if pool.is_pooled() { 0 } else { 9 };
+            assert_eq!(report.resolve.count(), openings);
+            let share = |recorder: &LatencyRecorder| recorder.summary().map(|wait| wait.mean_ns);
+            assert!(share(&report.resolve) < share(&report.pool_wait));
         }
     }
     let pool = pool(&dataset, 3);
