@@ -82,9 +82,8 @@ fn check_good(report: &LoadReport) {
     );
     assert!(report.last_failure.is_none());
     // Each part of a latency is in it.
-    let longest = |recorder: &LatencyRecorder| {
-        recorder.summary().expect("something was recorded").max_ns
-    };
+    let longest =
+        |recorder: &LatencyRecorder| recorder.summary().expect("something was recorded").max_ns;
     assert!(longest(&report.total.query) <= longest(&report.total.latency));
     let cpu = report.process_cpu_ns_per_operation().expect("was measured");
     assert!(cpu > 1_000.0, "{cpu} ns");
