@@ -1,8 +1,10 @@
 //! Reads and writes by one client or by many at the same time.
 
+use std::ops::ControlFlow;
+
 use dbload::{
-    Answer, Client, ClosedLoop, DatasetConfig, LatencyRecorder, Operation, Pool, Request, Users,
-    closed_loop,
+    Answer, Client, DatasetConfig, LatencyRecorder, Length, LoadModel, LoadPlan, Mix, Operation,
+    Pool, Ramp, Request, ThinkTime, Users,
 };
 
 use super::{DbloadArgs, histogram};
@@ -132,22 +134,27 @@ impl Session for Queries {
         if self.clients == 1 {
             return phase.run(&self.client, self.operations);
         }
-        let plan = ClosedLoop {
-            operations: vec![phase.operation],
-            clients: self.clients,
-            operations_per_client: self.operations,
-            seed: u64::from(self.seed),
+        let model = LoadModel::Closed {
+            clients: Ramp::steady(self.clients),
+            think: ThinkTime::None,
         };
-        let report = closed_loop(&self.pool, &plan)?;
-        for seen in report.operations.values() {
-            if !seen.errors.is_empty() {
-                return Err(WorkloadError::Wrong(format!(
-                    "{}: the server refused operations (count by SQLSTATE: {:?})",
-                    phase.operation, seen.errors
-                )));
-            }
-            phase.latency.merge(&seen.latency);
+        let operations = u64::from(self.clients) * u64::from(self.operations);
+        let plan = LoadPlan {
+            seed: u64::from(self.seed),
+            ..LoadPlan::new(
+                Mix::new([(phase.operation, 1)])?,
+                model,
+                Length::Operations(operations),
+            )
+        };
+        let report = plan.run_observed(&self.pool, |progress| match progress.failed {
+            0 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        })?;
+        if let Some(failure) = report.last_failure {
+            return Err(failure.into());
         }
+        phase.latency.merge(&report.total.latency);
         Ok(())
     }
 

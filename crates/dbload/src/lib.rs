@@ -9,15 +9,14 @@
 //! - [`Pool`] opens connections with the statement of every [`Operation`] prepared; [`Client`]
 //!   executes operations with parameters drawn from a seed; [`Request::expected_answer`] says what
 //!   must come back.
-//! - [`closed_loop`] drives many clients and reports throughput and latency ([`LatencyRecorder`]).
 //! - [`LoadPlan`] is a load run: a [`Mix`] of operations, asked by a fixed number of clients or
 //!   arriving at a rate, with latencies that count from the scheduled arrival; [`LoadReport`] has
-//!   every figure of it, [`knee`] reads a sweep of pool sizes, [`HdrLog`] writes histograms for others.
+//!   every figure of it ([`LatencyRecorder`]), [`knee`] reads a sweep of pool sizes, [`HdrLog`] writes histograms for others.
 //!
 //! All that can go wrong is a [`DbloadError`], which never holds a password.
 //!
 //! ```
-//! use dbload::{Client, ClosedLoop, Dataset, DatasetConfig, Operation, Pool, TemporaryServer, closed_loop};
+//! use dbload::{Client, Dataset, DatasetConfig, Length, LoadModel, LoadPlan, Mix, Operation, Pool, Ramp, TemporaryServer, ThinkTime};
 //!
 //! let server = TemporaryServer::start()?;
 //! let config = DatasetConfig { users: 1_000, seed: 42, schema: "shop".into() };
@@ -27,8 +26,9 @@
 //! let answer = Client::new(&pool, 1).execute(Operation::CountExtremes)?;
 //! assert_eq!(answer.rows, 2);
 //!
-//! let plan = ClosedLoop { operations: vec![Operation::UserByName], clients: 2, operations_per_client: 50, seed: 1 };
-//! let report = closed_loop(&pool, &plan)?;
+//! let mix = Mix::new([(Operation::UserByName, 1)])?;
+//! let model = LoadModel::Closed { clients: Ramp::steady(2), think: ThinkTime::None };
+//! let report = LoadPlan::new(mix, model, Length::Operations(100)).run(&pool)?;
 //! let latency = report.operations[&Operation::UserByName].latency.summary().expect("100 were recorded");
 //! assert!(latency.p50_ns <= latency.p95_ns && latency.p95_ns <= latency.p99_ns);
 //! # Ok::<(), dbload::DbloadError>(())
@@ -36,7 +36,6 @@
 
 mod answer;
 mod client;
-mod closed_loop;
 mod connection;
 mod dataset;
 mod deadline;
@@ -60,7 +59,6 @@ mod user;
 
 pub use answer::Answer;
 pub use client::Client;
-pub use closed_loop::{ClosedLoop, LoopReport, MAX_CLIENTS, OperationReport, closed_loop};
 pub use connection::ConnectTimes;
 pub use dataset::{Dataset, DatasetConfig};
 pub use error::DbloadError;
@@ -70,8 +68,8 @@ pub use mix::Mix;
 pub use operation::{ANCHORS, MAX_RANGE, NEIGHBOURS, Operation, PAGE, Request, TOP, UIDS};
 pub use pool::{Pool, PoolConfig};
 pub use run::{
-    Arrivals, Ended, HdrLog, Length, LoadModel, LoadPlan, LoadReport, MAX_RATE, OperationStats,
-    Progress, Ramp, Second, SweepPoint, ThinkTime, knee,
+    Arrivals, Ended, HdrLog, Length, LoadModel, LoadPlan, LoadReport, MAX_CLIENTS, MAX_RATE,
+    OperationStats, Progress, Ramp, Second, SweepPoint, ThinkTime, knee,
 };
 pub use server::{Server, ServerSettings, TemporaryServer};
 pub use user::{Gender, MAX_USERS, User, Users};

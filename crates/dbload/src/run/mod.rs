@@ -30,7 +30,7 @@ use crate::tasks::Doorbell;
 
 pub use hdr_log::HdrLog;
 pub use knee::{SweepPoint, knee};
-pub use plan::{Arrivals, Length, LoadModel, LoadPlan, MAX_RATE, ThinkTime};
+pub use plan::{Arrivals, Length, LoadModel, LoadPlan, MAX_CLIENTS, MAX_RATE, ThinkTime};
 pub use ramp::Ramp;
 pub use report::{Ended, LoadReport, OperationStats, Progress, Second};
 

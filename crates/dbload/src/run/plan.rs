@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::ramp::Ramp;
 use crate::DbloadError;
-use crate::closed_loop::MAX_CLIENTS;
 use crate::mix::Mix;
 use crate::pool::Pool;
+
+/// The most clients of one run.
+pub const MAX_CLIENTS: u32 = 1_024;
 
 /// The highest rate of arrivals, a second.
 pub const MAX_RATE: f64 = 1_000_000.0;

@@ -383,6 +383,25 @@ fn connections_that_are_fewer_than_clients_go_round() {
 }
 
 #[test]
+fn clients_beyond_the_pool_wait_and_the_wait_is_shown() {
+    let dataset = open(&config("load_crowd", 2_000));
+    let plan = LoadPlan::new(
+        only(Operation::CountExtremes),
+        closed(6),
+        Length::Operations(60),
+    );
+    let wait = |size| {
+        let report = plan.run(&pool(&dataset, size)).expect("a run");
+        report.pool_wait.summary().expect("60 waits").p50_ns
+    };
+    let (crowded, enough) = (wait(1), wait(6));
+    assert!(
+        crowded > 5 * enough,
+        "{crowded} ns with one connection, {enough} ns with enough"
+    );
+}
+
+#[test]
 fn threads_are_shared_only_where_nothing_keeps_them() {
     let dataset = open(&config("load_threads", 500));
     let plan = |threads| LoadPlan {

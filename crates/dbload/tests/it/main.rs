@@ -7,11 +7,11 @@ mod dataset;
 mod faults;
 mod helper;
 mod lifetime;
-mod load;
 mod load_faults;
 mod load_run;
 mod loading;
 mod operations;
+mod pool;
 mod tls;
 mod writes;
 
