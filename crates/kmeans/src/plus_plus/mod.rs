@@ -346,6 +346,9 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                         let seeds = &seeds[restart];
                         if pending && first {
                             tile.set_all(restart, closest);
+                            // They are that already, but a page that is read before it is written to
+                            // is mapped twice.
+                            labels.fill(L::default());
                         } else if pending && dense {
                             tile.update_all(restart, label, seeds, closest, labels);
                         } else if pending {
