@@ -104,7 +104,8 @@ impl<F: Float> Bounds<F> {
                 .par_iter()
                 .map(|&x| scale.up(F::unpack(x)))
                 .collect(),
-            lower: vec![0.0; n * groups.len()],
+            // Written here, because a page that is read before it is written to is mapped twice.
+            lower: (0..n * groups.len()).into_par_iter().map(|_| 0.0).collect(),
             groups,
             group_of,
             scale,

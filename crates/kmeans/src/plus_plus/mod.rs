@@ -1,5 +1,6 @@
 //! Greedy k-means++ for several restarts at once.
 
+mod ahead;
 mod label;
 mod tile;
 
@@ -9,10 +10,11 @@ use rayon::prelude::*;
 
 use crate::progress::{Observer, Progress};
 use crate::random::Random;
-use crate::simd::{distances, prefetch};
+use crate::simd::distances;
 use crate::weights::Weights;
 use crate::{Float, KMeansError, Samples};
-use tile::{Tile, tile_len, tile_rows};
+use ahead::Ahead;
+use tile::{POINTS, Tile, tile_len, tile_rows};
 
 pub(crate) use label::Label;
 
@@ -301,6 +303,13 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
         let (pending, dense, seeds) = (self.pending, self.dense, &self.seeds);
         // There is no nearer seed yet than the first ones.
         let first = self.seeds[0].len() == 1;
+        // For each comparison below, and for the work around those with candidates.
+        let updates = match pending {
+            true if first || dense => restarts.div_ceil(POINTS),
+            true => restarts,
+            false => 0,
+        };
+        let portions = (updates + n_candidates.min(1) * 3 * restarts).max(1);
 
         let tile_len = tile_len(&samples);
         let chunk_len = restarts * samples.chunk_len();
@@ -328,19 +337,22 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                     let len = closest.len() / restarts;
                     tile.begin(start, len);
                     let next = start + len..(start + len + tile_len).min(rows.end);
-                    let next = samples.rows(next);
-                    let mut next = next.chunks(next.len().div_ceil(restarts).max(1));
+                    let mut ahead = Ahead::new(samples.rows(next), portions);
                     if pending && (first || dense) {
-                        tile.compare_all(&newest);
+                        tile.compare_all(&newest, &mut ahead);
                     }
                     let own = closest.chunks_mut(len).zip(labels.chunks_mut(len));
                     for (restart, (closest, labels)) in own.enumerate() {
                         let seeds = &seeds[restart];
                         if pending && first {
                             tile.set_all(restart, closest);
+                            // They are that already, but a page that is read before it is written to
+                            // is mapped twice.
+                            labels.fill(L::default());
                         } else if pending && dense {
                             tile.update_all(restart, label, seeds, closest, labels);
                         } else if pending {
+                            ahead.ask();
                             tile.select(closest, labels, &skip_newest[restart]);
                             tile.compare(&newest[restart..=restart]);
                             tile.update(label, seeds, closest, labels);
@@ -351,10 +363,12 @@ impl<'a, F: Float, L: Label> Seeding<'a, F, L> {
                     }
                     let own = closest.chunks(len).zip(labels.chunks(len));
                     for (restart, (closest, labels)) in own.enumerate() {
-                        prefetch(next.next().unwrap_or_default());
                         if n_candidates > 0 {
+                            ahead.ask();
                             tile.select(closest, labels, &skip_candidates[restart]);
+                            ahead.ask();
                             tile.compare(&points[restart]);
+                            ahead.ask();
                             tile.gains(gains.next().expect("there are some for each tile"));
                             sums.compared += tile.selected();
                         }

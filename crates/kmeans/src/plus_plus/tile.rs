@@ -3,8 +3,12 @@
 use std::ops::Range;
 
 use super::Label;
+use super::ahead::Ahead;
 use crate::simd::{IN_REGISTERS, SPARE, distances, look_up, select_above, vectorized};
 use crate::{Float, Samples};
+
+/// Points that all rows of a tile are compared with together.
+pub(super) const POINTS: usize = 6;
 
 /// Most rows of a tile.
 const TILE: usize = 128;
@@ -100,10 +104,14 @@ impl<'a, F: Float> Tile<'a, F> {
         self.pack(count);
     }
 
-    /// Computes the squared distances of all rows to `points`.
-    pub(super) fn compare_all(&mut self, points: &[&[F]]) {
+    /// Computes the squared distances of all rows to `points`, a few after the others.
+    pub(super) fn compare_all(&mut self, points: &[&[F]], ahead: &mut Ahead<F>) {
         let count = self.all.len() * points.len();
-        distances(&self.all, points, &mut self.distances[..count]);
+        let distances_of = self.distances[..count].chunks_mut(POINTS * self.all.len());
+        for (points, distances_of) in points.chunks(POINTS).zip(distances_of) {
+            ahead.ask();
+            distances(&self.all, points, distances_of);
+        }
         self.pack(count);
     }
 

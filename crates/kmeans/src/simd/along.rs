@@ -25,19 +25,36 @@ pub(super) unsafe fn distances<V: Vector>(
             let end = rows.len().min(start + ROWS);
             let mut c = 0;
             while c < centroids.len() {
-                // The largest blocks whose accumulators leave registers for rows and centroids; larger
-                // ones than these were slower when measured.
+                // The largest blocks whose accumulators leave registers for rows and centroids. Two and two
+                // centroids are faster than three and one.
                 c += match (V::REGISTERS, centroids.len() - c) {
-                    (32.., 1) => strip::<V, 8, 1>(rows, start, end, centroids, c, out),
-                    (32.., 4) => strip::<V, 4, 4>(rows, start, end, centroids, c, out),
+                    (32.., 1) => tall_strip::<V, 1>(rows, start, end, centroids, c, out),
+                    (32.., 2 | 4) => tall_strip::<V, 2>(rows, start, end, centroids, c, out),
+                    (32.., _) => tall_strip::<V, 3>(rows, start, end, centroids, c, out),
                     (_, 1) => strip::<V, 4, 1>(rows, start, end, centroids, c, out),
-                    // Two and two are faster than three and one.
-                    (_, 2) | (..32, 4) => strip::<V, 4, 2>(rows, start, end, centroids, c, out),
-                    (32.., _) => strip::<V, 4, 3>(rows, start, end, centroids, c, out),
+                    (_, 2 | 4) => strip::<V, 4, 2>(rows, start, end, centroids, c, out),
                     _ => strip::<V, 3, 3>(rows, start, end, centroids, c, out),
                 };
             }
         }
+    }
+}
+
+/// The same as [`strip`] with blocks of eight rows, of four for those that are left.
+#[inline(always)]
+unsafe fn tall_strip<V: Vector, const C: usize>(
+    rows: &[&[V::Scalar]],
+    start: usize,
+    end: usize,
+    centroids: &[&[V::Scalar]],
+    c: usize,
+    out: &mut [V::Scalar],
+) -> usize {
+    let whole = end - (end - start) % 8;
+    // SAFETY: the caller's promise.
+    unsafe {
+        strip::<V, 8, C>(rows, start, whole, centroids, c, out);
+        strip::<V, 4, C>(rows, whole, end, centroids, c, out)
     }
 }
 
@@ -51,14 +68,23 @@ unsafe fn strip<V: Vector, const R: usize, const C: usize>(
     c: usize,
     out: &mut [V::Scalar],
 ) -> usize {
+    let n_rows = rows.len();
     let centroids: [&[V::Scalar]; C] = array::from_fn(|i| centroids[c + i]);
     for first in (start..end).step_by(R) {
+        let rows = &rows[first..end];
         // A last block that is not full repeats its last row.
-        let block: [&[V::Scalar]; R] = array::from_fn(|i| rows[(first + i).min(end - 1)]);
+        let repeated;
+        let block = match rows.first_chunk() {
+            Some(block) => block,
+            None => {
+                repeated = array::from_fn(|i| rows[i.min(rows.len() - 1)]);
+                &repeated
+            }
+        };
         // SAFETY: the caller's promise.
-        let sums = unsafe { block_distances::<V, R, C>(&block, &centroids) };
+        let sums = unsafe { block_distances::<V, R, C>(block, &centroids) };
         for (j, sums) in sums.iter().enumerate() {
-            let out = &mut out[(c + j) * rows.len() + first..];
+            let out = &mut out[(c + j) * n_rows + first..];
             if end - first >= R {
                 // Of a known length, so that it is one store.
                 out[..R].copy_from_slice(sums);
@@ -80,17 +106,23 @@ unsafe fn block_distances<V: Vector, const R: usize, const C: usize>(
     unsafe {
         let mut sums = [[V::zero(); C]; R];
         let mut at = 0;
-        // Two at a time, so that the loop has not to move its accumulators about.
-        while at + 2 * V::LANES <= n_features {
-            add(&mut sums, rows, centroids, at, |from| V::load(from));
-            add(&mut sums, rows, centroids, at + V::LANES, |from| {
-                V::load(from)
-            });
-            at += 2 * V::LANES;
-        }
-        if at + V::LANES <= n_features {
-            add(&mut sums, rows, centroids, at, |from| V::load(from));
-            at += V::LANES;
+        let mut step = |at| add(&mut sums, rows, centroids, at, |from| V::load(from));
+        if V::REGISTERS < 32 {
+            // Two at a time, so that the loop has not to move its accumulators about.
+            while at + 2 * V::LANES <= n_features {
+                step(at);
+                step(at + V::LANES);
+                at += 2 * V::LANES;
+            }
+            if at + V::LANES <= n_features {
+                step(at);
+                at += V::LANES;
+            }
+        } else {
+            while at + V::LANES <= n_features {
+                step(at);
+                at += V::LANES;
+            }
         }
         if at < n_features {
             let rest = n_features - at;
@@ -98,14 +130,13 @@ unsafe fn block_distances<V: Vector, const R: usize, const C: usize>(
                 V::load_first(from, rest)
             });
         }
-        // Four rows at a time.
         let mut of_centroid = [[V::Scalar::default(); R]; C];
         for (j, all) in of_centroid.iter_mut().enumerate() {
-            for (i, all) in all.chunks_mut(4).enumerate() {
-                let four = array::from_fn(|row| sums[(4 * i + row).min(R - 1)][j]);
-                for (all, sum) in all.iter_mut().zip(V::sum_four(four)) {
-                    *all = sum;
-                }
+            let row = |i: usize| sums[i.min(R - 1)][j];
+            if R == 8 {
+                all.copy_from_slice(&V::sum_eight(array::from_fn(row)));
+            } else {
+                all.copy_from_slice(&V::sum_four(array::from_fn(row))[..R]);
             }
         }
         of_centroid
@@ -165,10 +196,9 @@ pub(super) unsafe fn pair_distances<V: Vector>(
                     sums[i] = sums[i].add_squared_difference(row, centroid);
                 }
             }
-            let [a, b, c, d, e, f, g, h] = sums;
-            [V::sum_four([a, b, c, d]), V::sum_four([e, f, g, h])]
+            V::sum_eight(sums)
         };
-        for (out, &sum) in out[first..].iter_mut().zip(sums.as_flattened()) {
+        for (out, &sum) in out[first..].iter_mut().zip(&sums) {
             *out = sum;
         }
     }

@@ -84,7 +84,7 @@ macro_rules! dispatch {
     ($type:ty, $avx512:ident, $avx2:ident, $lanes:literal, $function:ident, $rows:ident, $centroids:ident, $out:ident) => {{
         #[cfg(target_arch = "x86_64")]
         {
-            #[target_feature(enable = "avx512f,avx2,fma")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
             fn with_avx512(rows: &[&[$type]], centroids: &[&[$type]], out: &mut [$type]) {
                 // SAFETY: this function has the instructions, the caller checked the lengths.
                 unsafe { $function::<$type, $avx512, true>(rows, centroids, out) }

@@ -64,6 +64,7 @@ fn check_every_shape() {
     for n_centroids in 1..=10 {
         check(5, n_centroids, 2);
         check(5, n_centroids, 24);
+        check(61, n_centroids, 24);
     }
 }
 

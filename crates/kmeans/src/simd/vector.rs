@@ -28,6 +28,14 @@ pub(super) trait Vector: Copy {
         // SAFETY: the caller's promise.
         four.map(|one| unsafe { one.sum() })
     }
+    /// The sums of the lanes of eight registers, added up in the same order.
+    #[inline(always)]
+    unsafe fn sum_eight([a, b, c, d, e, f, g, h]: [Self; 8]) -> [Self::Scalar; 8] {
+        // SAFETY: the caller's promise.
+        let [a, b, c, d] = unsafe { Self::sum_four([a, b, c, d]) };
+        let [e, f, g, h] = unsafe { Self::sum_four([e, f, g, h]) };
+        [a, b, c, d, e, f, g, h]
+    }
 }
 
 /// Plain arrays, for processors without AVX2. There is no fused multiply-add.
@@ -154,19 +162,8 @@ mod x86_64 {
         #[inline(always)]
         unsafe fn sum_four([a, b, c, d]: [Self; 4]) -> [f64; 4] {
             unsafe {
-                // Of two registers, halves change places, so that one addition does for both; then the
-                // quarters of two such registers. A blend is cheaper than a shuffle.
-                let halves = |x, y| {
-                    let others = _mm512_shuffle_f64x2::<0b01_00_11_10>(x, y);
-                    _mm512_add_pd(_mm512_mask_blend_pd(0b1111_0000, x, y), others)
-                };
-                let (ac, bd) = (halves(a, c), halves(b, d));
-                let others = _mm512_mask_blend_pd(0b1100_1100, bd, ac);
-                let others = _mm512_shuffle_f64x2::<0b10_11_00_01>(others, others);
-                let pairs = _mm512_add_pd(_mm512_mask_blend_pd(0b1100_1100, ac, bd), others);
-                let sums = _mm512_add_pd(pairs, _mm512_permute_pd::<0b0101_0101>(pairs));
-                let first = _mm512_permutexvar_pd(_mm512_setr_epi64(0, 2, 4, 6, 0, 2, 4, 6), sums);
-                std::mem::transmute::<__m256d, [f64; 4]>(_mm512_castpd512_pd256(first))
+                let halves = [halves_f64(a), halves_f64(b), halves_f64(c), halves_f64(d)];
+                Vector::sum_four(halves)
             }
         }
     }
@@ -208,20 +205,17 @@ mod x86_64 {
         #[inline(always)]
         unsafe fn sum_four([a, b, c, d]: [Self; 4]) -> [f32; 4] {
             unsafe {
-                // As above, and then the pairs of each quarter.
-                let halves = |x, y| {
-                    let others = _mm512_shuffle_f32x4::<0b01_00_11_10>(x, y);
-                    _mm512_add_ps(_mm512_mask_blend_ps(0xFF00, x, y), others)
-                };
-                let (ac, bd) = (halves(a, c), halves(b, d));
-                let others = _mm512_mask_blend_ps(0xF0F0, bd, ac);
-                let others = _mm512_shuffle_f32x4::<0b10_11_00_01>(others, others);
-                let fours = _mm512_add_ps(_mm512_mask_blend_ps(0xF0F0, ac, bd), others);
-                let pairs = _mm512_add_ps(fours, _mm512_permute_ps::<0b01_00_11_10>(fours));
-                let sums = _mm512_add_ps(pairs, _mm512_permute_ps::<0b10_11_00_01>(pairs));
-                let places = _mm512_setr_epi32(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
-                let first = _mm512_permutexvar_ps(places, sums);
-                std::mem::transmute::<__m128, [f32; 4]>(_mm512_castps512_ps128(first))
+                let halves = [halves_f32(a), halves_f32(b), halves_f32(c), halves_f32(d)];
+                Vector::sum_four(halves)
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn sum_eight([a, b, c, d, e, f, g, h]: [Self; 8]) -> [f32; 8] {
+            unsafe {
+                let [a, b, c, d] = [halves_f32(a), halves_f32(b), halves_f32(c), halves_f32(d)];
+                let [e, f, g, h] = [halves_f32(e), halves_f32(f), halves_f32(g), halves_f32(h)];
+                Vector::sum_eight([a, b, c, d, e, f, g, h])
             }
         }
     }
@@ -364,6 +358,28 @@ mod x86_64 {
                 let even = _mm_shuffle_ps::<0b10_00_10_00>(ab, cd);
                 let sums = _mm_add_ps(even, _mm_shuffle_ps::<0b11_01_11_01>(ab, cd));
                 std::mem::transmute::<__m128, [f32; 4]>(sums)
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn sum_eight([a, b, c, d, e, f, g, h]: [Self; 8]) -> [f32; 8] {
+            unsafe {
+                // Of two registers, halves change places, so that one addition does for both; then
+                // quarters, then neighbours. A blend is cheaper than a shuffle.
+                let halves = |x, y| {
+                    let others = _mm256_permute2f128_ps::<0x21>(x, y);
+                    _mm256_add_ps(_mm256_blend_ps::<0b1111_0000>(x, y), others)
+                };
+                let quarters = |x, y| {
+                    let others = _mm256_shuffle_ps::<0b01_00_11_10>(x, y);
+                    _mm256_add_ps(_mm256_blend_ps::<0b1100_1100>(x, y), others)
+                };
+                let even = quarters(halves(a, e), halves(c, g));
+                let odd = quarters(halves(b, f), halves(d, h));
+                let others = _mm256_blend_ps::<0b0101_0101>(even, odd);
+                let others = _mm256_permute_ps::<0b10_11_00_01>(others);
+                let sums = _mm256_add_ps(_mm256_blend_ps::<0b1010_1010>(even, odd), others);
+                std::mem::transmute::<__m256, [f32; 8]>(sums)
             }
         }
     }
