@@ -27,7 +27,7 @@ const COMPACT_PRICE: usize = 20;
 
 /// The rows of a branch by themselves.
 pub(super) struct Branch<T: Target> {
-    table: Table<u16>,
+    table: Table<false>,
     items: Vec<T::Item>,
     /// The row of the samples that each row is.
     of: Vec<u32>,
@@ -167,7 +167,7 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
         });
     }
 
-    fn ranked<'b>(&'b self, branch: &'b Branch<T>) -> Ranked<'b, F, u16> {
+    fn ranked<'b>(&'b self, branch: &'b Branch<T>) -> Ranked<'b, F, false> {
         Ranked {
             table: &branch.table,
             samples: self.samples,
@@ -184,9 +184,10 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
         memory: &mut Memory<T>,
     ) -> Option<Arc<Branch<T>>> {
         let size = rows.len();
-        let large = branch
+        let of = branch
             .as_ref()
-            .map_or(self.samples.n_samples(), |branch| branch.of.len());
+            .map_or(self.features.of(), |branch| Some(&branch.of[..]));
+        let large = of.map_or(self.samples.n_samples(), <[u32]>::len);
         let pays = COMPACT.iter().any(|&most| size <= most && large > 2 * most)
             && size >= COMPACT_LEAST
             && self.samples.n_features() <= COMPACT_PRICE * self.limits.max_features;
@@ -210,11 +211,7 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
         small
             .items
             .extend(rows.iter().map(|&row| items[row as usize]));
-        let of = |&row: &u32| {
-            branch
-                .as_ref()
-                .map_or(row, |branch| branch.of[row as usize])
-        };
+        let of = |&row: &u32| of.map_or(row, |of| of[row as usize]);
         small.of.clear();
         small.of.extend(rows.iter().map(of));
         for (number, row) in (0..).zip(rows) {

@@ -140,12 +140,16 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
 
     fn grow(&self, index: usize, seed: u64) -> Tree<F> {
         let counts = self.bagging.counts(seed);
-        let mut rows = Vec::with_capacity(counts.len());
-        let mut items = vec![T::Item::default(); counts.len()];
-        for (row, &times) in counts.iter().enumerate() {
+        let of = self.features.of();
+        let n_rows = of.map_or(counts.len(), <[u32]>::len);
+        let mut rows = Vec::with_capacity(n_rows);
+        let mut items = vec![T::Item::default(); n_rows];
+        for (row, item) in items.iter_mut().enumerate() {
+            let sample = of.map_or(row, |of| of[row] as usize);
+            let times = counts[sample];
             if times > 0 {
                 rows.push(row as u32);
-                items[row] = self.target.item(row, times);
+                *item = self.target.item(sample, times);
             }
         }
         drop(counts);
