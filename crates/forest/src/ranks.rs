@@ -50,6 +50,12 @@ impl<const WIDE: bool> Ranks<WIDE> {
         WIDE || n_rows <= 1 << u16::BITS
     }
 
+    /// Reserves memory for columns whose lower bits take that much.
+    pub(crate) fn reserve(&mut self, n_rows: usize, n_columns: usize) {
+        let missing = (n_rows * n_columns).saturating_sub(self.low.len());
+        self.low.reserve_exact(missing);
+    }
+
     /// Makes room for columns whose ranks are written next; they must fit. Memory is kept.
     pub(crate) fn reshape(&mut self, n_rows: usize, n_columns: usize) {
         debug_assert!(Self::fit(n_rows));

@@ -83,6 +83,11 @@ impl<const WIDE: bool> Table<WIDE> {
         })
     }
 
+    /// Reserves memory for so many rows.
+    pub(crate) fn reserve(&mut self, n_rows: usize, n_features: usize) {
+        self.ranks.reserve(n_rows, n_features);
+    }
+
     /// The ranks of one column, and a number that they are below: how many differ, or more.
     #[inline(always)]
     pub(crate) fn column(&self, feature: usize) -> (Column<'_, WIDE>, usize) {
