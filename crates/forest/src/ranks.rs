@@ -60,8 +60,13 @@ impl<const WIDE: bool> Ranks<WIDE> {
     pub(crate) fn reshape(&mut self, n_rows: usize, n_columns: usize) {
         debug_assert!(Self::fit(n_rows));
         self.n_rows = n_rows;
-        // What is left over is overwritten.
-        self.low.resize(n_rows * n_columns, 0);
+        if self.low.capacity() == 0 {
+            // Zeros from the system, which come when they are written to, by whichever thread does.
+            self.low = vec![0; n_rows * n_columns];
+        } else {
+            // What is left over is overwritten.
+            self.low.resize(n_rows * n_columns, 0);
+        }
         if WIDE {
             self.shape = Shape::of(n_rows);
             self.high.clear();
