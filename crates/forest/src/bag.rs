@@ -55,13 +55,10 @@ impl Bagging {
     /// The rows that are not in the tree of this seed.
     pub(crate) fn out_of_bag(&self, tree_seed: u64) -> RowSet {
         let mut words = vec![0; self.n_samples.div_ceil(64)];
-        for (row, _) in self
-            .counts(tree_seed)
-            .iter()
-            .enumerate()
-            .filter(|(_, n)| **n == 0)
-        {
-            words[row / 64] |= 1 << (row % 64);
+        for (word, counts) in words.iter_mut().zip(self.counts(tree_seed).chunks(64)) {
+            for (bit, &n) in counts.iter().enumerate() {
+                *word |= u64::from(n == 0) << bit;
+            }
         }
         RowSet(words)
     }
