@@ -37,11 +37,12 @@ impl Bagging {
         }
     }
 
-    /// The rows that the trees of these seeds have between them, ascending; nothing where that may be all.
+    /// The rows that the trees of these seeds have between them, ascending; nothing where that may be
+    /// nearly all.
     pub(crate) fn drawn(&self, tree_seeds: &[u64]) -> Option<Vec<u32>> {
         let draws = self.draws.unwrap_or(usize::MAX);
-        // Of so many draws no more than an eighth of the rows is left, which is not worth it.
-        if draws.saturating_mul(tree_seeds.len()) > 2 * self.n_samples {
+        // Of more draws hardly a third of the rows is left, which is not worth it.
+        if draws.saturating_mul(tree_seeds.len()) > self.n_samples {
             return self.weighty.clone();
         }
         let mut is_drawn = vec![false; self.n_samples];
@@ -138,7 +139,7 @@ mod tests {
             let expected: Vec<u32> = (0..1000).filter(is_drawn).collect();
             assert_eq!(bagging.drawn(seeds), Some(expected));
         }
-        assert_eq!(bagging.drawn(&[1, 2, 3, 4, 5, 6, 7]), None);
+        assert_eq!(bagging.drawn(&[1, 2, 3, 4]), None);
         bagging.draws = None;
         assert_eq!(bagging.drawn(&[1]), None);
         bagging.weighty = Some(vec![1, 3]);
