@@ -2,7 +2,7 @@
 
 use crate::random::Random;
 use crate::sort::{Sorted, Sorter};
-use crate::table::{Compaction, Rank, Table, Values};
+use crate::table::{Compaction, Table, Values};
 use crate::target::{SideLimits, Target};
 use crate::{Float, Samples, accelerate::accelerated, float::halfway};
 
@@ -52,6 +52,11 @@ pub(crate) trait Features<F: Float, T: Target>: Sync {
     /// What divides the sides of a split.
     type Bound: Copy + Send + Sync;
 
+    /// The rows of the samples that its rows are, where these are only a part.
+    fn of(&self) -> Option<&[u32]> {
+        None
+    }
+
     /// Finds the best split along a feature; a split that is worse than `to_beat` may be reported as
     /// nothing.
     fn try_feature(
@@ -76,7 +81,7 @@ pub(crate) trait Features<F: Float, T: Target>: Sync {
         &self,
         _rows: &[u32],
         _compaction: &mut Compaction,
-        _small: &mut Table<u16>,
+        _small: &mut Table<false>,
     ) -> bool {
         false
     }
@@ -106,15 +111,19 @@ fn part_by(rows: &mut [u32], spill: &mut Vec<u32>, is_left: impl Fn(u32) -> bool
 }
 
 /// Ranks of the samples, or of a part of their rows: finds the best of all thresholds.
-pub(crate) struct Ranked<'a, F, R> {
-    pub(crate) table: &'a Table<R>,
+pub(crate) struct Ranked<'a, F, const WIDE: bool> {
+    pub(crate) table: &'a Table<WIDE>,
     pub(crate) samples: Samples<'a, F>,
     /// The rows of the samples that the rows of the table are, where these are only a part.
     pub(crate) of: Option<&'a [u32]>,
 }
 
-impl<F: Float, R: Rank, T: Target> Features<F, T> for Ranked<'_, F, R> {
+impl<F: Float, T: Target, const WIDE: bool> Features<F, T> for Ranked<'_, F, WIDE> {
     type Bound = u32;
+
+    fn of(&self) -> Option<&[u32]> {
+        self.of
+    }
 
     fn try_feature(
         &self,
@@ -144,17 +153,17 @@ impl<F: Float, R: Rank, T: Target> Features<F, T> for Ranked<'_, F, R> {
 
     fn part(&self, feature: usize, bound: u32, rows: &mut [u32], spill: &mut Vec<u32>) -> usize {
         let (column, _) = self.table.column(feature);
-        part_by(rows, spill, |row| column[row as usize].widen() <= bound)
+        part_by(rows, spill, |row| column.rank(row) <= bound)
     }
 
-    fn compact(&self, rows: &[u32], compaction: &mut Compaction, small: &mut Table<u16>) -> bool {
+    fn compact(&self, rows: &[u32], compaction: &mut Compaction, small: &mut Table<false>) -> bool {
         compaction.compact(self.table, rows, small);
         true
     }
 
     fn threshold(&self, feature: usize, _bound: u32, left: &[u32], right: &[u32]) -> F {
         let (column, _) = self.table.column(feature);
-        let rank = |row: u32| column[row as usize].widen();
+        let rank = |row: u32| column.rank(row);
         // Of the ranks, which are near, instead of the values, which are not.
         let low = left.iter().copied().max_by_key(|&row| rank(row));
         let high = right.iter().copied().min_by_key(|&row| rank(row));

@@ -145,8 +145,7 @@ impl<F: Float, L: Ord + Clone> ForestValidParams<F, Classification<L>> {
         mut observer: impl FnMut(Progress) -> ControlFlow<()> + Send,
     ) -> Result<RandomForest<F, L>, ForestError> {
         check(&samples, labels.len())?;
-        let listed: BTreeSet<&L> = labels.iter().collect();
-        let known: Vec<L> = listed.into_iter().cloned().collect();
+        let known: Vec<L> = different(labels).into_iter().cloned().collect();
         let (forest, before) = match model {
             None => (None, None),
             Some(model) if model.labels != known => return Err(ForestError::LabelsDiffer),
@@ -420,6 +419,24 @@ fn check_shape(n_samples: usize, n_features: usize) -> Result<(), ForestError> {
     Ok(())
 }
 
+/// The different labels, ascending; of equal ones the last.
+fn different<L: Ord>(labels: &[L]) -> Vec<&L> {
+    // So few are found sooner in a list.
+    const FEW: usize = 32;
+    let mut few = Vec::new();
+    for (row, label) in labels.iter().enumerate() {
+        match few.binary_search(&label) {
+            Ok(place) => few[place] = label,
+            Err(place) if few.len() < FEW => few.insert(place, label),
+            Err(_) => {
+                let all: BTreeSet<&L> = few.into_iter().chain(&labels[row..]).collect();
+                return all.into_iter().collect();
+            }
+        }
+    }
+    few
+}
+
 /// The weight of each class, if they are not all 1.
 fn class_weights<L: Ord>(
     weights: &ClassWeight<L>,
@@ -495,6 +512,16 @@ mod tests {
         let columns = "the records have 4294967295 columns, but at most 4294967294 are possible";
         assert_eq!(message(1, u32::MAX as usize), columns);
         assert!(check_shape(1 << 31, 1).is_ok());
+    }
+
+    #[test]
+    fn labels_are_listed_in_their_order() {
+        assert!(different::<u8>(&[]).is_empty());
+        for n in [1, 2, 31, 32, 33, 1000_u32] {
+            let labels: Vec<u32> = (0..3 * n).map(|row| row * 7919 % n * 2).collect();
+            let expected: Vec<u32> = (0..n).map(|label| label * 2).collect();
+            assert!(different(&labels).into_iter().eq(&expected));
+        }
     }
 
     #[test]

@@ -100,6 +100,7 @@ impl<F: Float> Forest<F> {
                     }
                     let leaves = &mut leaves[..numbers.len()];
                     if let Some((trees, rows)) = &packed {
+                        trees[index].fetch(numbers.len());
                         let packed = trees[index].with(rows);
                         self.add_up(tree, &packed, &numbers, leaves, &mut sums);
                     } else {

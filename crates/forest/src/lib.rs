@@ -50,6 +50,8 @@ mod pairs;
 mod params;
 mod progress;
 mod random;
+mod ranking;
+mod ranks;
 mod regressor;
 mod samples;
 mod settings;

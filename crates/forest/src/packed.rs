@@ -3,7 +3,7 @@
 //! Instead of a value there is the upper half of its order, 32 bits. What is equal in these is compared once
 //! more, in full.
 
-use std::hint::select_unpredictable;
+use std::hint::{black_box, select_unpredictable};
 
 use rayon::prelude::*;
 
@@ -13,6 +13,12 @@ use crate::tree::{ABREAST, CLASS, Descent, Leaf, Node, Tree, VALUES};
 
 /// Trees from which on it pays to pack the rows.
 const FEW: usize = 8;
+
+/// Nodes in a cache line.
+const LINE: usize = 64 / size_of::<PackedNode>();
+
+/// Cache lines that a row comes by on its way down a tree, more or less.
+const WAY: usize = 8;
 
 /// A tree with nodes of half the size.
 pub(crate) struct PackedTree<'a, F> {
@@ -71,6 +77,16 @@ impl<'a, F: Float> PackedTree<'a, F> {
         })
     }
 
+    /// Brings the nodes near, for so many rows. In their order they come much faster than each when a row waits
+    /// for it, if there are enough rows for most of them to be needed.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, n_rows: usize) {
+        let lines = self.nodes.iter().step_by(LINE);
+        if lines.len() <= WAY * n_rows {
+            black_box(lines.fold(0, |all, node| all ^ node.link));
+        }
+    }
+
     /// The tree with rows that go down it.
     #[inline(always)]
     pub(crate) fn with(&self, rows: &'a PackedRows<'a, F>) -> PackedDescent<'_, F> {
@@ -95,9 +111,9 @@ pub(crate) struct PackedRows<'a, F> {
 }
 
 impl<'a, F: Float> PackedRows<'a, F> {
-    /// Rows that take half of a second-level cache, so that there is room for a tree beside them.
+    /// Rows that take about a second-level cache: of more, a tree costs the less for each the more there are.
     pub(crate) fn block_len(n_features: usize) -> usize {
-        (1 << 19) / ((n_features + 2) * size_of::<u32>())
+        (1 << 20) / ((n_features + 2) * size_of::<u32>())
     }
 
     /// Nothing if a value is not finite.

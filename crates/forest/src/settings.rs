@@ -9,6 +9,7 @@ use crate::grow::{Grower, Limits, Pool};
 use crate::params::Task;
 use crate::progress::Observer;
 use crate::random::Random;
+use crate::ranks::Ranks;
 use crate::table::{Table, Values};
 use crate::target::Target;
 use crate::tree::Tree;
@@ -156,32 +157,34 @@ impl<'a, F: Float> Settings<'a, F> {
         first: usize,
     ) -> Result<Vec<Tree<F>>, ForestError> {
         let samples = self.samples;
-        Ok(match self.splitter {
-            Splitter::Random => {
-                samples.check_finite()?;
-                let values = Values::new(&samples);
-                let features = RandomThresholds { values };
-                self.grow_on(&features, target, observer, seeds, first)
-            }
-            Splitter::Best if samples.n_samples() <= 1 << 16 => {
-                let table = &Table::<u16>::new(&samples)?;
-                let features = Ranked {
-                    table,
-                    samples,
-                    of: None,
-                };
-                self.grow_on(&features, target, observer, seeds, first)
-            }
-            Splitter::Best => {
-                let table = &Table::<u32>::new(&samples)?;
-                let features = Ranked {
-                    table,
-                    samples,
-                    of: None,
-                };
-                self.grow_on(&features, target, observer, seeds, first)
-            }
-        })
+        if self.splitter == Splitter::Random {
+            samples.check_finite()?;
+            let values = Values::new(&samples);
+            let features = RandomThresholds { values };
+            return Ok(self.grow_on(&features, target, observer, seeds, first));
+        }
+        let of = self.bagging.drawn(seeds);
+        let of = of.as_deref();
+        if Ranks::<false>::fit(of.map_or(samples.n_samples(), <[u32]>::len)) {
+            self.grow_on_ranks::<T, false>(of, target, observer, seeds, first)
+        } else {
+            self.grow_on_ranks::<T, true>(of, target, observer, seeds, first)
+        }
+    }
+
+    /// Grows on the ranks of the rows of the samples, or of these only.
+    fn grow_on_ranks<T: Target, const WIDE: bool>(
+        &self,
+        of: Option<&[u32]>,
+        target: &T,
+        observer: &Observer,
+        seeds: &[u64],
+        first: usize,
+    ) -> Result<Vec<Tree<F>>, ForestError> {
+        let samples = self.samples;
+        let table = &Table::<WIDE>::new(&samples, of)?;
+        let features = Ranked { table, samples, of };
+        Ok(self.grow_on(&features, target, observer, seeds, first))
     }
 
     fn grow_on<T: Target, X: Features<F, T>>(

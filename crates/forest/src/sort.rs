@@ -1,7 +1,7 @@
 //! Sorting the rows of a node along a feature.
 
 use crate::pairs::Pairs;
-use crate::table::{Rank, gather};
+use crate::ranks::Column;
 use crate::target::Cuts;
 use crate::words::Words;
 
@@ -54,9 +54,9 @@ impl<Item: Copy + Default> Sorter<Item> {
     /// Sorts the items of rows by the ranks that these have in a column, all of which are below `n_ranks`.
     /// Items of equal rank keep their order.
     #[inline(always)]
-    pub(crate) fn sort<R: Rank>(
+    pub(crate) fn sort<const WIDE: bool>(
         &mut self,
-        column: &[R],
+        column: Column<WIDE>,
         n_ranks: usize,
         rows: &[u32],
         items: &[Item],
@@ -73,9 +73,8 @@ impl<Item: Copy + Default> Sorter<Item> {
             return Sorted::Items(&self.sorted, Cuts::Everywhere);
         }
         if n < FEW {
-            let key = |(place, &row): (usize, &u32)| {
-                u64::from(column[row as usize].widen()) << 32 | place as u64
-            };
+            let key =
+                |(place, &row): (usize, &u32)| u64::from(column.rank(row)) << 32 | place as u64;
             self.keys.clear();
             self.keys.extend(rows.iter().enumerate().map(key));
             insertion_sort(&mut self.keys);
@@ -87,7 +86,7 @@ impl<Item: Copy + Default> Sorter<Item> {
             return Sorted::Items(&self.sorted, Cuts::Everywhere);
         }
         if !by_bits {
-            gather(column, rows, &mut self.ranks);
+            column.gather(rows, &mut self.ranks);
         }
         if n_ranks <= 4 * n {
             self.sort_by_counts(n_ranks, items)
@@ -116,15 +115,15 @@ impl<Item: Copy + Default> Sorter<Item> {
 
     /// Sorts where all ranks differ; `false` when they do not.
     #[inline(always)]
-    fn sort_by_bits<R: Rank>(
+    fn sort_by_bits<const WIDE: bool>(
         &mut self,
-        column: &[R],
+        column: Column<WIDE>,
         n_ranks: usize,
         rows: &[u32],
         items: &[Item],
     ) -> bool {
         self.words.clear(n_ranks);
-        gather(column, rows, &mut self.ranks);
+        column.gather(rows, &mut self.ranks);
         self.words.add(&self.ranks);
         // Equal ranks are counted once.
         if self.words.count() as usize != rows.len() {
@@ -137,8 +136,13 @@ impl<Item: Copy + Default> Sorter<Item> {
 
     /// Sorts a few rows where all ranks differ; `false` when they do not.
     #[inline(always)]
-    fn sort_by_pairs<R: Rank>(&mut self, column: &[R], rows: &[u32], items: &[Item]) -> bool {
-        let ranks = rows.iter().map(|&row| column[row as usize].widen());
+    fn sort_by_pairs<const WIDE: bool>(
+        &mut self,
+        column: Column<WIDE>,
+        rows: &[u32],
+        items: &[Item],
+    ) -> bool {
+        let ranks = rows.iter().map(|&row| column.rank(row));
         let Some(places) = self.pairs.places(ranks) else {
             return false;
         };
@@ -232,11 +236,19 @@ fn insertion_sort(keys: &mut [u64]) {
 mod tests {
     use super::*;
     use crate::random::Random;
+    use crate::ranks::Ranks;
 
     /// Compares with a stable sort: items, places of cuts, and the ranks at these.
     #[track_caller]
     fn check(column: &[u32], rows: &[u32], sorter: &mut Sorter<u32>) -> Option<Method> {
         let n_ranks = column.iter().max().map_or(0, |&rank| rank as usize + 1);
+        let mut ranks = Ranks::<true>::default();
+        ranks.reshape(column.len().max(n_ranks), 1);
+        for (mut unwritten, column) in ranks.unwritten().zip([column]) {
+            (0..)
+                .zip(column)
+                .for_each(|(row, &rank)| unwritten.put(row, rank));
+        }
         let items: Vec<u32> = (0..rows.len() as u32).collect();
         let mut expected: Vec<u32> = items.clone();
         let rank = |item: u32| column[rows[item as usize] as usize];
@@ -245,7 +257,8 @@ mod tests {
             .filter(|&end| end == rows.len() || rank(expected[end - 1]) < rank(expected[end]))
             .map(|end| end as u32)
             .collect();
-        let Sorted::Items(sorted, cuts) = sorter.sort(column, n_ranks, rows, &items) else {
+        let Sorted::Items(sorted, cuts) = sorter.sort(ranks.column(0), n_ranks, rows, &items)
+        else {
             assert!(ends.len() <= 1);
             return None;
         };

@@ -17,7 +17,11 @@ const TASK: usize = 1 << 10;
 /// A branch gets a table of its own when it has at most so many rows, and its table more than twice as many.
 /// Few rows of a table lie far apart in memory, and sorting few ranks of many takes longer. First a column
 /// shall fit into the first-level cache together with what sorting needs, then all columns into the second.
-const COMPACT: [usize; 2] = [1 << 14, 1 << 9];
+/// Every thread has such a table at a time, for which reason a larger one would not do.
+const COMPACT: [usize; LEVELS] = [3 << 12, 1 << 9];
+
+/// How often the rows of a tree are moved together at most.
+pub(super) const LEVELS: usize = 2;
 
 /// With fewer rows it does not pay.
 const COMPACT_LEAST: usize = 1 << 6;
@@ -27,7 +31,9 @@ const COMPACT_PRICE: usize = 20;
 
 /// The rows of a branch by themselves.
 pub(super) struct Branch<T: Target> {
-    table: Table<u16>,
+    /// The place in [`COMPACT`] that it fits, so that memory is kept for branches that are as large.
+    level: usize,
+    table: Table<false>,
     items: Vec<T::Item>,
     /// The row of the samples that each row is.
     of: Vec<u32>,
@@ -36,6 +42,7 @@ pub(super) struct Branch<T: Target> {
 impl<T: Target> Default for Branch<T> {
     fn default() -> Self {
         Branch {
+            level: 0,
             table: Table::default(),
             items: Vec::new(),
             of: Vec::new(),
@@ -136,7 +143,7 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
                 let Some(split) = split else {
                     let leaf = self.target.leaf(&memory.totals, &mut piece.values);
                     piece.add(number, Sprout::Leaf(leaf), node.parent);
-                    self.reclaim(branch, memory);
+                    self.reclaim(branch);
                     continue;
                 };
                 let index = piece.add(number, split.sprout(), node.parent);
@@ -167,7 +174,7 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
         });
     }
 
-    fn ranked<'b>(&'b self, branch: &'b Branch<T>) -> Ranked<'b, F, u16> {
+    fn ranked<'b>(&'b self, branch: &'b Branch<T>) -> Ranked<'b, F, false> {
         Ranked {
             table: &branch.table,
             samples: self.samples,
@@ -184,20 +191,27 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
         memory: &mut Memory<T>,
     ) -> Option<Arc<Branch<T>>> {
         let size = rows.len();
-        let large = branch
+        let of = branch
             .as_ref()
-            .map_or(self.samples.n_samples(), |branch| branch.of.len());
-        let pays = COMPACT.iter().any(|&most| size <= most && large > 2 * most)
-            && size >= COMPACT_LEAST
+            .map_or(self.features.of(), |branch| Some(&branch.of[..]));
+        let large = of.map_or(self.samples.n_samples(), <[u32]>::len);
+        let level = COMPACT
+            .iter()
+            .rposition(|&most| size <= most && large > 2 * most);
+        let pays = size >= COMPACT_LEAST
             && self.samples.n_features() <= COMPACT_PRICE * self.limits.max_features;
-        if !pays {
+        let Some(level) = level.filter(|_| pays) else {
             return branch;
-        }
-        let mut small = memory.branches.pop().unwrap_or_default();
+        };
+        let mut small = self.pool.branches[level].take();
+        small.level = level;
+        // All that it may ever need: growing bit by bit would leave holes in the memory.
+        let n_features = self.samples.n_features();
+        small.table.reserve(COMPACT[level], n_features);
         let compaction = &mut memory.compaction;
         let items = match &branch {
             None if !self.features.compact(rows, compaction, &mut small.table) => {
-                memory.branches.push(small);
+                self.pool.branches[level].put_back(small);
                 return branch;
             }
             None => context.items,
@@ -210,22 +224,20 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
         small
             .items
             .extend(rows.iter().map(|&row| items[row as usize]));
-        let of = |&row: &u32| {
-            branch
-                .as_ref()
-                .map_or(row, |branch| branch.of[row as usize])
-        };
+        let of = |&row: &u32| of.map_or(row, |of| of[row as usize]);
         small.of.clear();
         small.of.extend(rows.iter().map(of));
         for (number, row) in (0..).zip(rows) {
             *row = number;
         }
-        self.reclaim(branch, memory);
+        self.reclaim(branch);
         Some(Arc::new(small))
     }
 
     /// Keeps the memory of a branch of which nothing is left to grow.
-    fn reclaim(&self, branch: Option<Arc<Branch<T>>>, memory: &mut Memory<T>) {
-        memory.branches.extend(branch.and_then(Arc::into_inner));
+    fn reclaim(&self, branch: Option<Arc<Branch<T>>>) {
+        if let Some(branch) = branch.and_then(Arc::into_inner) {
+            self.pool.branches[branch.level].put_back(branch);
+        }
     }
 }

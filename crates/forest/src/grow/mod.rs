@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use self::branch::{Branch, Open};
+use self::branch::{Branch, LEVELS, Open};
 use self::piece::Piece;
 use crate::bag::Bagging;
 use crate::features::{Features, Trial, Tried, View};
@@ -70,8 +70,6 @@ struct Memory<T: Target> {
     /// All features, in ascending order between nodes.
     order: Vec<u32>,
     swaps: Vec<usize>,
-    /// Memory of branches that are grown.
-    branches: Vec<Branch<T>>,
     compaction: Compaction,
 }
 
@@ -84,29 +82,52 @@ impl<T: Target> Default for Memory<T> {
             spill: Vec::new(),
             order: Vec::new(),
             swaps: Vec::new(),
-            branches: Vec::new(),
             compaction: Compaction::default(),
         }
     }
 }
 
 /// Memory that threads borrow.
-pub(crate) struct Pool<T: Target>(Mutex<Vec<Box<Memory<T>>>>);
+pub(crate) struct Pool<T: Target> {
+    memories: Shelf<Box<Memory<T>>>,
+    /// For features that are tried at the same time.
+    trials: Shelf<Box<Trial<T>>>,
+    /// Branches that are grown, for each level of these.
+    branches: [Shelf<Branch<T>>; LEVELS],
+}
 
 impl<T: Target> Pool<T> {
     pub(crate) fn new() -> Self {
-        Pool(Mutex::new(Vec::new()))
+        Pool {
+            memories: Shelf::default(),
+            trials: Shelf::default(),
+            branches: std::array::from_fn(|_| Shelf::default()),
+        }
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut Memory<T>) -> R) -> R {
-        // The lock is held for no longer than a push or a pop takes, which do not panic.
-        let taken = self.0.lock().ok().and_then(|mut memories| memories.pop());
-        let mut memory = taken.unwrap_or_default();
+        let mut memory = self.memories.take();
         let result = work(&mut memory);
-        if let Ok(mut memories) = self.0.lock() {
-            memories.push(memory);
-        }
+        self.memories.put_back(memory);
         result
+    }
+}
+
+/// Things that threads take, and put back for others. The lock is held for no longer than a push or a pop takes,
+/// which do not panic.
+#[derive(Default)]
+struct Shelf<X>(Mutex<Vec<X>>);
+
+impl<X: Default> Shelf<X> {
+    fn take(&self) -> X {
+        let taken = self.0.lock().ok().and_then(|mut things| things.pop());
+        taken.unwrap_or_default()
+    }
+
+    fn put_back(&self, thing: X) {
+        if let Ok(mut things) = self.0.lock() {
+            things.push(thing);
+        }
     }
 }
 
@@ -140,12 +161,16 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
 
     fn grow(&self, index: usize, seed: u64) -> Tree<F> {
         let counts = self.bagging.counts(seed);
-        let mut rows = Vec::with_capacity(counts.len());
-        let mut items = vec![T::Item::default(); counts.len()];
-        for (row, &times) in counts.iter().enumerate() {
+        let of = self.features.of();
+        let n_rows = of.map_or(counts.len(), <[u32]>::len);
+        let mut rows = Vec::with_capacity(n_rows);
+        let mut items = vec![T::Item::default(); n_rows];
+        for (row, item) in items.iter_mut().enumerate() {
+            let sample = of.map_or(row, |of| of[row] as usize);
+            let times = counts[sample];
             if times > 0 {
                 rows.push(row as u32);
-                items[row] = self.target.item(row, times);
+                *item = self.target.item(sample, times);
             }
         }
         drop(counts);
@@ -276,9 +301,10 @@ impl<F: Float, T: Target, X: Features<F, T>> Grower<'_, '_, F, T, X> {
         if view.rows.len() >= SHARED && enough > 1 && rayon::current_num_threads() > 1 {
             let together: Vec<usize> = (0..enough).map(|place| draw(order, place)).collect();
             let tried = together.par_iter().with_max_len(1).map(|&feature| {
-                self.pool.with(|memory| {
-                    features.try_feature(feature, view, f64::NEG_INFINITY, &mut memory.trial)
-                })
+                let mut trial = self.pool.trials.take();
+                let tried = features.try_feature(feature, view, f64::NEG_INFINITY, &mut trial);
+                self.pool.trials.put_back(trial);
+                tried
             });
             let tried: Vec<Tried<Y::Bound>> = tried.collect();
             for (&feature, tried) in together.iter().zip(tried) {

@@ -19,7 +19,7 @@ const MAX_SAMPLES: usize = 1 << 23;
 /// Ranks of the samples. The engine sees them instead of values: it would take values less than 1e-5 apart
 /// for equal, and round the midpoint of two huge neighbours to one of them.
 pub(crate) struct Columns<'a, F> {
-    table: Table<u32>,
+    table: Table<true>,
     samples: Samples<'a, F>,
     /// The first failure of the engine.
     failed: Mutex<Option<linfa::Error>>,
@@ -46,7 +46,7 @@ impl<'a, F: Float> Columns<'a, F> {
             return Err(ForestError::TooManySamples { n_samples, max });
         }
         Ok(Columns {
-            table: Table::new(samples)?,
+            table: Table::new(samples, None)?,
             samples: *samples,
             failed: Mutex::new(None),
         })
@@ -60,7 +60,7 @@ impl<'a, F: Float> Columns<'a, F> {
         }
     }
 
-    fn ranked(&self) -> Ranked<'_, F, u32> {
+    fn ranked(&self) -> Ranked<'_, F, true> {
         Ranked {
             table: &self.table,
             samples: self.samples,
@@ -87,7 +87,7 @@ impl<'a, F: Float> Columns<'a, F> {
         let ranks: Vec<f32> = view
             .rows
             .iter()
-            .map(|&row| column[row as usize] as f32)
+            .map(|&row| column.rank(row) as f32)
             .collect();
         let counted = view
             .items

@@ -108,6 +108,18 @@ fn equal_seeds_give_equal_forests() {
 }
 
 #[test]
+fn a_tree_alone_is_the_first_of_several() {
+    // More rows than numbers of 16 bits, of which one tree has fewer.
+    let (records, targets) = noisy_rule(70_000, 8);
+    let params = RandomForest::params().max_depth(Some(12));
+    let [alone, first] = [1, 3].map(|n_trees| {
+        let model = fit(&params.clone().n_trees(n_trees), &records, &targets);
+        model.tree_text(0, &[""; 0]).unwrap()
+    });
+    assert_eq!(alone, first);
+}
+
+#[test]
 fn only_the_order_of_values_matters() {
     let (records, targets) = noisy_rule(200, 8);
     let params = RandomForest::params().n_trees(5);
