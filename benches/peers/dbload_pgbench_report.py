@@ -12,7 +12,7 @@ Made by `benches/peers/run dbload pgbench`, which needs Python 3 with `venv` and
 ## What was done
 
 - The same server for both, with the same settings of the session (`force_generic_plan`, no `jit`, no parallel workers), over
-  127.0.0.1: a temporary one of `workload serve-postgres`, without waiting for a disk.
+  127.0.0.1: a temporary one of `workload serve-postgres`, without waiting for a disk. Only `dbload` has a `statement_timeout`, of a minute.
 - The same statement for both, prepared once a connection: `user_by_name`, a user of 100,000 by a random name, joined over three tables.
   pgbench has no texts among its variables: its statement has `'user_' || lpad($1, 6, '0')` where that of `dbload` has `$1`,
   which the server works out once an execution.
