@@ -12,7 +12,7 @@ pub struct Progress(ProgressBar);
 impl Progress {
     /// Shows that the set-up is under way.
     pub fn set_up(case: &str) -> Progress {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let bar = line(false);
         bar.set_style(style("{spinner} {prefix}  {msg}  {elapsed}"));
         bar.set_prefix(case.to_owned());
         bar.set_message("set-up");
@@ -45,7 +45,17 @@ impl Drop for Progress {
     }
 }
 
+/// A line on standard error, or nothing where that is no terminal or nobody wants to see it.
+pub fn line(quiet: bool) -> ProgressBar {
+    let target = if quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    ProgressBar::with_draw_target(None, target)
+}
+
 /// Without colours, so that there are none to turn off.
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates above are well-formed")
+pub fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates are well-formed")
 }

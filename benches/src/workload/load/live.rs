@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use dbload::{Length, LoadPlan, Progress};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
+
+use crate::progress;
 
 pub struct Live {
     bar: ProgressBar,
@@ -14,15 +16,8 @@ pub struct Live {
 
 impl Live {
     pub fn new(plan: &LoadPlan, pool: String, quiet: bool) -> Self {
-        let target = if quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        let style = ProgressStyle::with_template("{spinner} pool: {prefix}  {msg}")
-            .expect("the template is well-formed");
-        bar.set_style(style);
+        let bar = progress::line(quiet);
+        bar.set_style(progress::style("{spinner} pool: {prefix}  {msg}"));
         bar.set_prefix(pool);
         Self {
             bar,

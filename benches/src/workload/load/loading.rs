@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use dbload::LoadProgress;
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar};
+
+use crate::progress::{line, style};
 
 /// The line, until it is dropped.
 pub struct Loading(ProgressBar);
@@ -11,12 +13,7 @@ pub struct Loading(ProgressBar);
 impl Loading {
     /// Nothing is loaded yet, and mostly nothing will have to be.
     pub fn start(quiet: bool) -> Self {
-        let target = if quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
+        let bar = line(quiet);
         bar.set_style(style("{spinner} {msg}  {elapsed}"));
         bar.set_message("looking for the users");
         if !bar.is_hidden() {
@@ -56,11 +53,6 @@ fn words(at: LoadProgress) -> String {
     } else {
         format!("loading users: {done} of {total} rows")
     }
-}
-
-/// Without colours, so that there are none to turn off.
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates above are well-formed")
 }
 
 #[cfg(test)]
