@@ -138,10 +138,40 @@ pub fn html(report: &Report) -> String {
         data: (data.len() <= LARGEST_DATA_BYTES).then(|| csv::data_address(&data)),
         version: &machine.duet_version,
     };
-    page.render().expect("writing to a string does not fail")
+    let page = page.render().expect("writing to a string does not fail");
+    keep_units(&page)
+}
+
+/// The page with unbreakable spaces between figures and their percent signs, so that no line ends between the two.
+pub(super) fn keep_units(page: &str) -> String {
+    let mut kept = String::with_capacity(page.len() + page.len() / 64);
+    let mut rest = page;
+    while let Some((before, after)) = rest.split_once(" %") {
+        kept += before;
+        kept += if before.ends_with(|last: char| last.is_ascii_digit()) {
+            "\u{a0}%"
+        } else {
+            " %"
+        };
+        rest = after;
+    }
+    kept + rest
 }
 
 /// The hash by which the page's policy knows its script.
 pub(super) fn script_hash() -> String {
     STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_ends_between_a_figure_and_its_percent_sign() {
+        let page = "<b>+1.9 %</b>, ±3 %; n % 7 stays: %d % of";
+        let kept = "<b>+1.9\u{a0}%</b>, ±3\u{a0}%; n % 7 stays: %d % of";
+        assert_eq!(keep_units(page), kept);
+        assert_eq!(keep_units(""), "");
+    }
 }

@@ -7,7 +7,7 @@ use super::{caveats, range, sentences};
 use crate::analysis::workload;
 use crate::merge::{Agreement, Merged};
 use crate::report::html::ratio::{Axis, Group, RatioPlot, Row};
-use crate::report::html::{SCRIPT, STYLE, SYMBOLS, script_hash};
+use crate::report::html::{SCRIPT, STYLE, SYMBOLS, keep_units, script_hash};
 use crate::report::words;
 use crate::stats::Verdict;
 
@@ -104,7 +104,8 @@ pub fn html(merged: &Merged) -> String {
         ratios: plot(merged),
         version: env!("CARGO_PKG_VERSION"),
     };
-    page.render().expect("writing to a string does not fail")
+    let page = page.render().expect("writing to a string does not fail");
+    keep_units(&page)
 }
 
 /// The ratio plot: the machines of a case below each other.
