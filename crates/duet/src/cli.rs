@@ -81,9 +81,9 @@ struct RunArgs {
     /// Debian against Alpine, each in containers with capped CPUs and memory, as [containers] of duet.toml says
     #[arg(long, conflicts_with = "variants")]
     containers: bool,
-    /// Only the cases whose id matches
-    #[arg(long, value_name = "GLOB")]
-    cases: Option<String>,
+    /// Only the cases whose id matches one of these
+    #[arg(long, value_delimiter = ',', value_name = "GLOB,…")]
+    cases: Vec<String>,
     /// Blocks a case; the suite's number by default
     #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with_all = ["detect", "budget"])]
     blocks: Option<usize>,
@@ -112,10 +112,7 @@ struct RunArgs {
     #[arg(long)]
     no_gates: bool,
     /// Go on with an interrupted run, under its own plan
-    #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "suite", "variants", "containers", "cases", "blocks", "detect", "budget", "builds", "seed", "config",
-        "interleave", "concurrent", "no_gates",
-    ])]
+    #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
     /// Print result.json on standard output
     #[arg(long)]
@@ -208,6 +205,7 @@ pub fn main() -> u8 {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     refuse_misplaced(&matches);
+    refuse_beside_resume(&matches);
     if cli.quiet {
         terminal::be_quiet();
     }
@@ -226,19 +224,46 @@ fn refuse_misplaced(matches: &ArgMatches) {
     let Some(command) = matches.subcommand_name() else {
         return;
     };
-    let mut tool = Cli::command();
-    let misplaced = tool.get_arguments().find_map(|argument| {
-        let id = argument.get_id().as_str();
-        let is_given = id != "quiet" && matches.value_source(id) == Some(ValueSource::CommandLine);
-        is_given.then(|| argument.get_long()).flatten()
-    });
-    if let Some(option) = misplaced {
-        let message = format!(
+    if let Some(option) = given(matches, &["quiet"]) {
+        refuse(format!(
             "the option --{option} stands before the command, where it means nothing; put it behind, if \
              `{command}` has it"
-        );
-        tool.error(ErrorKind::ArgumentConflict, message).exit();
+        ));
     }
+}
+
+/// Ends the process where something is asked of a run that goes on, whose plan is fixed.
+fn refuse_beside_resume(matches: &ArgMatches) {
+    let run = match matches.subcommand() {
+        None => matches,
+        Some(("run", run)) => run,
+        Some(_) => return,
+    };
+    if run.contains_id("resume")
+        && let Some(option) = given(run, &["quiet", "json", "resume"])
+    {
+        refuse(format!(
+            "--resume goes on under the plan in that folder, of which --{option} cannot change anything; leave \
+             --{option} out, or start a new run without --resume"
+        ));
+    }
+}
+
+/// The first option of `run` that stands on the command line, but for these.
+fn given(matches: &ArgMatches, but: &[&str]) -> Option<String> {
+    Cli::command().get_arguments().find_map(|argument| {
+        let id = argument.get_id().as_str();
+        let is_given =
+            !but.contains(&id) && matches.value_source(id) == Some(ValueSource::CommandLine);
+        let long = is_given.then(|| argument.get_long()).flatten();
+        long.map(str::to_owned)
+    })
+}
+
+fn refuse(message: String) -> ! {
+    Cli::command()
+        .error(ErrorKind::ArgumentConflict, message)
+        .exit()
 }
 
 fn dispatch(command: Command) -> Result<u8> {

@@ -41,8 +41,8 @@ pub struct Request {
     pub variants: Vec<String>,
     /// Compare what `[containers]` says.
     pub containers: bool,
-    /// A glob over the cases' ids.
-    pub cases: Option<String>,
+    /// Globs over the cases' ids, of which one must match; none lets all through.
+    pub cases: Vec<String>,
     /// What decides the number of blocks.
     pub amount: Amount,
     /// Builds of each variant; one where absent.
@@ -283,7 +283,7 @@ fn suites(config: &Config, request: &Request) -> Result<Vec<ChosenSuite>> {
     let mut failure = None;
     for name in names {
         let settings = config.suite(name)?;
-        match choose_cases(config, name, request.cases.as_deref()) {
+        match choose_cases(config, name, &request.cases) {
             Ok(cases) => suites.push(ChosenSuite {
                 name: name.into(),
                 settings,
@@ -403,38 +403,34 @@ fn warn_of_few(plan: &Plan) {
     ));
 }
 
-/// The cases of the suite that the glob lets through.
-fn choose_cases(config: &Config, suite: &str, wanted: Option<&str>) -> Result<Vec<Case>> {
-    let glob = wanted.map(WildMatch::new);
+/// The cases of the suite that a glob lets through; each glob must find one.
+fn choose_cases(config: &Config, suite: &str, wanted: &[String]) -> Result<Vec<Case>> {
     let of_suite: Vec<&Case> = config
         .cases
         .iter()
         .filter(|case| case.suites.iter().any(|name| name.get_ref() == suite))
         .collect();
-    let chosen: Vec<Case> = of_suite
-        .iter()
-        .filter(|case| {
-            glob.as_ref()
-                .is_none_or(|glob| glob.matches(case.id.get_ref()))
-        })
-        .map(|case| (*case).clone())
-        .collect();
-    if chosen.is_empty() {
-        let ids: Vec<&str> = of_suite
-            .iter()
-            .map(|case| case.id.get_ref().as_str())
-            .collect();
-        return Err(Error::Usage(match wanted {
-            Some(glob) => format!(
-                "no case of the suite `{suite}` matches `{glob}`; it has: {}",
-                ids.join(", ")
-            ),
-            None => format!(
-                "the suite `{suite}` has no cases; add it to the `suites` of those that belong to it"
-            ),
-        }));
+    if of_suite.is_empty() {
+        return Err(Error::Usage(format!(
+            "the suite `{suite}` has no cases; add it to the `suites` of those that belong to it"
+        )));
     }
-    Ok(chosen)
+    let globs: Vec<WildMatch> = wanted.iter().map(|glob| WildMatch::new(glob)).collect();
+    let finds = |glob: &WildMatch, case: &Case| glob.matches(case.id.get_ref());
+    for (glob, wanted) in globs.iter().zip(wanted) {
+        if !of_suite.iter().any(|case| finds(glob, case)) {
+            let ids: Vec<&str> = of_suite
+                .iter()
+                .map(|case| case.id.get_ref().as_str())
+                .collect();
+            return Err(Error::Usage(format!(
+                "no case of the suite `{suite}` matches `{wanted}`; it has: {}",
+                ids.join(", ")
+            )));
+        }
+    }
+    let is_chosen = |case: &&Case| globs.is_empty() || globs.iter().any(|glob| finds(glob, case));
+    Ok(of_suite.into_iter().filter(is_chosen).cloned().collect())
 }
 
 /// A flag that SIGINT and SIGTERM set; a second signal ends the process at once.
@@ -494,4 +490,29 @@ fn seed_from_clock() -> u32 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     (since.as_nanos() ^ u128::from(std::process::id()) << 16) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(wanted: &[&str], expected: &[&str]) {
+        let case = |id| format!("[[case]]\nid = \"{id}\"\nargs = [\"x\"]\nsuites = [\"quick\"]\n");
+        let text = ["a/b/c", "a/b/d", "e/f/g"].map(case).concat();
+        let text = format!("[variant.gnu]\ntarget = \"x86_64-unknown-linux-gnu\"\n{text}");
+        let config = Config::parse(&text).expect("a good file");
+        let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        let chosen = choose_cases(&config, "quick", &wanted).expect("each glob finds a case");
+        let ids: Vec<&str> = chosen.iter().map(|c| c.id.get_ref().as_str()).collect();
+        assert_eq!(ids, expected);
+    }
+
+    #[test]
+    fn a_case_is_run_once_where_any_glob_matches() {
+        check(&[], &["a/b/c", "a/b/d", "e/f/g"]);
+        check(&["a*"], &["a/b/c", "a/b/d"]);
+        check(&["e*", "*/c"], &["a/b/c", "e/f/g"]);
+        check(&["a/b/c", "*c"], &["a/b/c"]);
+    }
 }

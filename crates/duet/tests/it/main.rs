@@ -188,6 +188,7 @@ fn wrong_input_is_exit_code_2() {
     run("variant", &good, &["--variants", "gnu,bsd"]).assert(2, &["`bsd`", "gnu, musl"]);
     run("suite", &good, &["--suite", "huge"]).assert(2, &["`huge`", "quick"]);
     run("glob", &good, &["--cases", "x*"]).assert(2, &["`x*`", "a/b/c"]);
+    run("globs", &good, &["--cases", "a*,x*"]).assert(2, &["matches `x*`", "a/b/c"]);
     run("blocks", &good, &["--blocks", "0"]).assert(2, &["--blocks"]);
     run("number", &good, &["--blocks", "six"]).assert(2, &["six"]);
     let nowhere = duet("/nonexistent/duet.toml".as_ref(), &[]).output();

@@ -178,8 +178,10 @@ fn what_stands_in_the_way_of_going_on_is_named() {
     again("resume", &results).assert(2, &["interrupted before the plan", "start a new run"]);
     again("resume", "/nonexistent".as_ref()).assert(2, &["there is no folder /nonexistent"]);
     let config = configuration("conflict", &cases);
-    let conflict = finished(duet(&config, &["run", "--resume", "x"]).output());
-    conflict.assert(2, &["cannot be used with"]);
+    for command in [&["--resume", "x"][..], &["run", "--resume", "x"]] {
+        let conflict = finished(duet(&config, command).output());
+        conflict.assert(2, &["plan in that folder", "leave --config out"]);
+    }
 }
 
 #[test]
