@@ -1,7 +1,9 @@
 """Compares random forests of this workspace with others, side by side on the same bytes; started by `run forest`."""
 
+import functools
 import pathlib
 import random
+import subprocess
 import sys
 from dataclasses import asdict, dataclass
 
@@ -9,8 +11,9 @@ import forest_report as report
 from common import FOLDER, arguments, build, chosen, finish, journal_path_of, machine, measure_all, only_report, output_of, run_json, say, unusable
 from forest_report import ONE_THREAD, OURS
 
-PEERS = ["scikit-learn", "oneDAL", "biosphere", "ranger"]
+PEERS = ["scikit-learn", "oneDAL", "biosphere", "ranger", "smartcore"]
 DEFAULT_ROUNDS = 3
+HERE = pathlib.Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Case:
 
 ALL = ("oneDAL", "biosphere", "ranger")
 CASES = [
-    Case("noise", 100_000, 100, 1, ALL, one_thread=True),
+    Case("noise", 100_000, 100, 1, (*ALL, "smartcore"), one_thread=True),
     Case("noise", 100_000, 100, 10, ALL, one_thread=True),
     Case("noise", 100_000, 100, 100, ("oneDAL",), once=True),
     *(Case(f"learnable-{seed}", 100_000, 100, 10) for seed in range(5)),
@@ -62,7 +65,7 @@ CASES = [
     Case("classes", 100_000, 100, 10),
 ]
 QUICK = [
-    Case("noise", 5_000, 100, 5, ALL, one_thread=True),
+    Case("noise", 5_000, 100, 5, (*ALL, "smartcore"), one_thread=True),
     Case("learnable-0", 5_000, 20, 5),
     Case("ties", 5_000, 20, 5),
 ]
@@ -102,16 +105,32 @@ def make_data(case):
         unfinished.rename(case.path(part))
 
 
-def fit_py(peer, *args, timeout=None):
-    script = str(pathlib.Path(__file__).with_name("forest_fit.py"))
-    return run_json([sys.executable, "-B", script, peer, *args], timeout=timeout)
+@functools.cache
+def smartcore():
+    """Builds the program of the Rust peer and gives its path."""
+    manifest = HERE / "forest_smartcore" / "Cargo.toml"
+    command = ["cargo", "build", "--release", "--quiet", "--locked", "--manifest-path", str(manifest)]
+    target = FOLDER / "smartcore"
+    subprocess.run([*command, "--target-dir", str(target)], check=True)
+    return str(target / "release" / "forest_smartcore")
+
+
+def run_peer(peer, *args, timeout=None):
+    """What a peer's program says. Without arguments it is built, where it needs to be, and tells its version."""
+    if peer == "ranger":
+        command = ["Rscript", "--vanilla", str(HERE / "forest_fit.R")]
+    elif peer == "smartcore":
+        command = [smartcore()]
+    else:
+        command = [sys.executable, "-B", str(HERE / "forest_fit.py"), peer]
+    return run_json([*command, *args], timeout=timeout)
 
 
 def measure_peer(peer, case, timeout):
     args = [str(case.path("x")), str(case.path("y")), "--trees", str(case.trees)]
     if case.has_test:
         args += ["--test", str(case.path("test-x")), str(case.path("test-y"))]
-    return fit_py(peer, *args, timeout=timeout)
+    return run_peer(peer, *args, timeout=timeout)
 
 
 def measure_ours(workload, case, idle_bytes, env, timeout):
@@ -144,7 +163,7 @@ def main():
     workload = build()
     for case in cases:
         make_data(case)
-    peers = unusable(PEERS, fit_py)
+    peers = unusable(PEERS, run_peer)
     # What the program takes before it has any data: the peers' figures do not have that either.
     tiny = ["forest", "--samples", "16", "--features", "2", "--trees", "1", "--json"]
     idle_bytes = run_json([workload, *tiny])["peak_rss_bytes"]

@@ -45,17 +45,10 @@ class Biosphere:
         return (np.asarray(self.forest.predict(x)) > 0.5).astype(np.int64)
 
 
-def ranger(trees):
-    from skranger.ensemble import RangerForestClassifier
-
-    return RangerForestClassifier(n_estimators=trees, n_jobs=-1, seed=42)
-
-
 PEERS = {
     "scikit-learn": (scikit_learn, "scikit-learn"),
     "oneDAL": (onedal, "scikit-learn-intelex"),
     "biosphere": (Biosphere, "biosphere"),
-    "ranger": (ranger, "skranger"),
 }
 
 

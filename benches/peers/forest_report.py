@@ -5,9 +5,10 @@ from statistics import mean, median
 from report import Results, machine_text, spread, table
 
 OURS, ONE_THREAD = "forest", "forest, 1 thread"
-HEAD = """# Random forests against scikit-learn, oneDAL, biosphere and ranger
+HEAD = """# Random forests against scikit-learn, oneDAL, biosphere, ranger and smartcore
 
-Made by `benches/peers/run forest`, which needs Python 3 with `venv` and is no part of the tests.
+Made by `benches/peers/run forest`, which needs Python 3 with `venv` and, for ranger, R with that package (Debian:
+`r-base-core`, `r-cran-ranger`), and is no part of the tests.
 
 {machine}
 
@@ -19,7 +20,8 @@ Made by `benches/peers/run forest`, which needs Python 3 with `venv` and is no p
   columns is constant and another third a copy of the last one. `classes`: noise with 50 labels.
 - The same problem for all: `n_estimators` as named, √features for a split, bootstrap, no limits, all threads; only the training is
   timed, in a fresh process, then the best of three predictions of the training rows. `forest` computes the out-of-bag score with
-  it, the peers do not. oneDAL splits on 256 bins, everybody else exactly; biosphere regresses on the labels.
+  it, the peers do not. oneDAL splits on 256 bins, everybody else exactly; biosphere regresses on the labels; smartcore has one
+  thread.
 - {rounds} rounds; in a round every engine ran every case, in an order shuffled from seed {seed}. Cases that take minutes were run once,
   after the others: n is 1 there, and the figure has no spread.
 - A ratio is that of two times of the same round; given are the median of the rounds, and the least and the most in
@@ -79,7 +81,7 @@ def text(lines):
     results = Results(lines)
     facts = machine_text(head["machine"]).replace("- kmeans: revision", "- forest: revision", 1)
     parts = [HEAD.format(machine=facts, rounds=head["rounds"], seed=head["seed"])]
-    engines = [OURS, ONE_THREAD, "scikit-learn", "oneDAL", "biosphere", "ranger"]
+    engines = [OURS, ONE_THREAD, "scikit-learn", "oneDAL", "biosphere", "ranger", "smartcore"]
     peers = [engine for engine in engines[2:] if any(engine in results.engines[case] for case in results.order)]
     for field, what in (("train_s", "trains"), ("predict_s", "predicts")):
         rows = []
