@@ -42,6 +42,7 @@ mod fit;
 mod float;
 mod forest;
 mod grow;
+mod huge_pages;
 mod importance;
 #[cfg(feature = "linfa")]
 mod linfa;

@@ -1,5 +1,7 @@
 //! Ranks of columns in as little memory as their number allows.
 
+use crate::huge_pages;
+
 /// Ranks that fit into 16 bits, or where they are `WIDE` a few more: most of what is read is the lower 16 bits, and
 /// the upper ones are packed beside them.
 #[derive(Default)]
@@ -63,6 +65,7 @@ impl<const WIDE: bool> Ranks<WIDE> {
         if self.low.capacity() == 0 {
             // Zeros from the system, which come when they are written to, by whichever thread does.
             self.low = vec![0; n_rows * n_columns];
+            huge_pages::ask_for(&mut self.low);
         } else {
             // What is left over is overwritten.
             self.low.resize(n_rows * n_columns, 0);

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::accelerate::accelerated;
 use crate::float::upper_halves;
+use crate::huge_pages;
 use crate::ranking::Ranking;
 use crate::ranks::{Column, Ranks, Unwritten};
 use crate::words::Words;
@@ -44,6 +45,7 @@ impl<const WIDE: bool> Table<WIDE> {
         let group_len = (1 << 16) / n_rows.min(1 << 16);
         let width = n_together(n_rows, n_features);
         let mut uppers = vec![0; n_rows * width];
+        huge_pages::ask_for(&mut uppers);
         let mut columns: Vec<_> = ranks.unwritten().zip(&mut n_ranks).collect();
         let mut all_finite = true;
         for (first, columns) in (0..).step_by(width).zip(columns.chunks_mut(width)) {
@@ -257,6 +259,7 @@ impl<F: Float> Values<F> {
     pub(crate) fn new(samples: &Samples<F>) -> Self {
         let (n_rows, n_features) = (samples.n_samples(), samples.n_features());
         let mut values = vec![F::default(); n_rows * n_features];
+        huge_pages::ask_for(&mut values);
         values
             .par_chunks_mut(n_rows * GROUP)
             .enumerate()
