@@ -7,6 +7,7 @@ mod process;
 mod settings;
 mod temporary;
 
+use std::env::VarError;
 use std::fmt;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -87,12 +88,17 @@ impl Server {
                 Ok(password) if !password.is_empty() => {
                     Self::connect(&with_password(&url, &password))
                 }
-                _ => Self::connect(&url),
+                Ok(_) | Err(VarError::NotPresent) => Self::connect(&url),
+                Err(VarError::NotUnicode(_)) => Err(DbloadError::Url {
+                    reason: "PGPASSWORD is not UTF-8; the password may stand in DATABASE_URL instead, with % and two \
+                             hexadecimal digits for each such byte"
+                        .into(),
+                }),
             },
-            Err(std::env::VarError::NotUnicode(_)) => Err(DbloadError::Url {
+            Err(VarError::NotUnicode(_)) => Err(DbloadError::Url {
                 reason: "DATABASE_URL is not UTF-8".into(),
             }),
-            Ok(_) | Err(std::env::VarError::NotPresent) => {
+            Ok(_) | Err(VarError::NotPresent) => {
                 let placed = std::env::var_os("PGBIN").is_some_and(|folder| !folder.is_empty());
                 match TemporaryServer::start() {
                     Err(DbloadError::NoServerBinaries { searched }) if !placed => {

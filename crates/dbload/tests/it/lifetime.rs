@@ -1,6 +1,8 @@
 //! Temporary servers begin and end with their owner.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::panic;
@@ -266,9 +268,9 @@ fn a_server_takes_up_where_it_stopped() {
 }
 
 #[track_caller]
-fn check_obtained(variables: &[(&str, &str)], parts: &[&str]) {
+fn check_obtained(variables: &[(&str, impl AsRef<OsStr>)], parts: &[&str]) {
     let output = helper::command("obtain")
-        .envs(variables.iter().copied())
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .output()
         .expect("the test program runs");
     let text = String::from_utf8(output.stdout).expect("the output is text");
@@ -285,10 +287,15 @@ fn the_environment_chooses_the_server() {
     let (user, password) = own.rsplit_once(':').expect("a password");
     let url = format!("{user}@{host}");
     check_obtained(
-        &[("DATABASE_URL", &url), ("PGPASSWORD", password)],
+        &[("DATABASE_URL", url.as_str()), ("PGPASSWORD", password)],
         &[&given],
     );
     check_obtained(&[("DATABASE_URL", &url)], &["refused=", "password"]);
+    let latin = OsStr::from_bytes(b"na\xefve");
+    check_obtained(
+        &[("DATABASE_URL", OsStr::new(&url)), ("PGPASSWORD", latin)],
+        &["refused=", "PGPASSWORD is not UTF-8"],
+    );
     check_obtained(
         &[("DATABASE_URL", "nonsense")],
         &["refused=the database URL cannot be used"],
