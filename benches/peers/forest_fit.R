@@ -70,7 +70,7 @@ after <- function(option, count) {
 if (length(arguments) == 0) {
   x <- matrix(rnorm(800), 200, dimnames = list(NULL, paste0("x", 1:4)))
   invisible(predicted(train(x, x[, 1] > 0, 2), x))
-  cat(sprintf('{"version": "%s", "pools": ["R %s"]}\n', packageVersion("ranger"), getRversion()))
+  cat(sprintf('{"version": "%s", "runtime": "R %s"}\n', packageVersion("ranger"), getRversion()))
   quit()
 }
 

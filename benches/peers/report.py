@@ -59,8 +59,9 @@ def machine_text(facts):
         if "error" in found:
             lines.append(f"- **{peer}: NOT RUN**: {found['error']}")
         else:
-            pools = ", ".join(found["pools"]) or "none found"
-            lines.append(f"- {peer}: {found['version']}, Python {facts['python']}; thread pools: {pools}")
+            pools = ", ".join(found.get("pools", [])) or "none found"
+            runtime = found.get("runtime") or f"Python {facts['python']}; thread pools: {pools}"
+            lines.append(f"- {peer}: {found['version']}, {runtime}")
     return "\n".join(lines)
 
 

@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let [data, labels, option, trees] = &arguments[..] else {
         let x = DenseMatrix::from_2d_array(&[&[0.0, 1.0], &[1.0, 0.0], &[2.0, 1.0], &[3.0, 0.0]])?;
         train(&x, &vec![0, 0, 1, 1], 2)?.predict(&x)?;
-        println!("{}", json!({ "version": VERSION, "pools": ["one thread"] }));
+        println!("{}", json!({ "version": VERSION, "runtime": "Rust, one thread" }));
         return Ok(());
     };
     if option != "--trees" {
