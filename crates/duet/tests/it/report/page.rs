@@ -67,7 +67,7 @@ fn the_page_is_well_formed_and_needs_no_network() {
         assert!(!html.contains(loading), "{loading}");
     }
     assert!(
-        html.contains("4.5 %") && html.contains("+2 % found in 83.0 %"),
+        html.contains("4.5\u{a0}%") && html.contains("+2\u{a0}% found in 83.0\u{a0}%"),
         "the self-test is shown"
     );
     // Every drawing has words, or stands beside them.
