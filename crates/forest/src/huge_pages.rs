@@ -1,23 +1,33 @@
 //! Large pages for large arrays.
 
-use std::mem::size_of_val;
-
 /// Below this an array has hardly a large page inside.
+#[cfg(target_os = "linux")]
 const LEAST_BYTES: usize = 4 << 20;
 
-/// Asks the system for large pages under an array that has not been written to yet: mapping memory by small ones
-/// takes longer than what is done with each page, above all in a virtual machine. Nothing depends on the answer.
-pub(crate) fn ask_for<T>(array: &mut [T]) {
+/// So many zeros, which the system gives when they are written to: from large pages where it can, as mapping memory by
+/// small ones takes longer than what is done with each page, above all in a virtual machine.
+pub(crate) fn zeros<T: Clone + Default>(len: usize) -> Vec<T> {
+    #[cfg_attr(not(target_os = "linux"), expect(unused_mut))]
+    let mut array = vec![T::default(); len];
     #[cfg(target_os = "linux")]
-    if size_of_val(array) >= LEAST_BYTES {
-        use rustix::mm::{Advice, madvise};
-        let page = rustix::param::page_size();
-        let start = array.as_mut_ptr().cast::<u8>();
-        let skipped = start.align_offset(page);
-        let len = (size_of_val(array) - skipped) / page * page;
-        // SAFETY: the pages are whole and inside the array, and this kind of advice changes no value.
-        let _ = unsafe { madvise(start.add(skipped).cast(), len, Advice::LinuxHugepage) };
+    ask_for(&mut array);
+    array
+}
+
+/// Asks for large pages under an array. Nothing depends on the answer.
+#[cfg(target_os = "linux")]
+fn ask_for<T>(array: &mut [T]) {
+    use rustix::mm::{Advice, madvise};
+
+    if size_of_val(array) < LEAST_BYTES {
+        return;
     }
+    let page = rustix::param::page_size();
+    let start = array.as_mut_ptr().cast::<u8>();
+    let skipped = start.align_offset(page);
+    let len = (size_of_val(array) - skipped) / page * page;
+    // SAFETY: the pages are whole and inside the array, and this kind of advice changes no value.
+    let _ = unsafe { madvise(start.add(skipped).cast(), len, Advice::LinuxHugepage) };
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -63,9 +63,7 @@ impl<const WIDE: bool> Ranks<WIDE> {
         debug_assert!(Self::fit(n_rows));
         self.n_rows = n_rows;
         if self.low.capacity() == 0 {
-            // Zeros from the system, which come when they are written to, by whichever thread does.
-            self.low = vec![0; n_rows * n_columns];
-            huge_pages::ask_for(&mut self.low);
+            self.low = huge_pages::zeros(n_rows * n_columns);
         } else {
             // What is left over is overwritten.
             self.low.resize(n_rows * n_columns, 0);

@@ -44,8 +44,7 @@ impl<const WIDE: bool> Table<WIDE> {
         // Columns that are a task: one, if it is not short.
         let group_len = (1 << 16) / n_rows.min(1 << 16);
         let width = n_together(n_rows, n_features);
-        let mut uppers = vec![0; n_rows * width];
-        huge_pages::ask_for(&mut uppers);
+        let mut uppers = huge_pages::zeros(n_rows * width);
         let mut columns: Vec<_> = ranks.unwritten().zip(&mut n_ranks).collect();
         let mut all_finite = true;
         for (first, columns) in (0..).step_by(width).zip(columns.chunks_mut(width)) {
@@ -258,8 +257,7 @@ pub(crate) struct Values<F> {
 impl<F: Float> Values<F> {
     pub(crate) fn new(samples: &Samples<F>) -> Self {
         let (n_rows, n_features) = (samples.n_samples(), samples.n_features());
-        let mut values = vec![F::default(); n_rows * n_features];
-        huge_pages::ask_for(&mut values);
+        let mut values = huge_pages::zeros(n_rows * n_features);
         values
             .par_chunks_mut(n_rows * GROUP)
             .enumerate()
