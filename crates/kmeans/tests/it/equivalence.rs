@@ -5,14 +5,15 @@ use proptest::prelude::*;
 
 use crate::{assert_close, fit, narrow, squared_distance};
 
-/// Lloyd's algorithm as it is defined, from given centroids; also the number of iterations.
+/// Lloyd's algorithm as it is defined, from given centroids; also the number of iterations. `None`
+/// if a cluster runs empty on the way, for which the definition has no rule.
 fn plain_lloyd(
     values: &[f64],
     weights: &[f64],
     d: usize,
     mut centroids: Vec<f64>,
     max_iter: usize,
-) -> (Vec<f64>, Vec<u32>, usize) {
+) -> Option<(Vec<f64>, Vec<u32>, usize)> {
     let nearest = |centroids: &[f64]| -> Vec<u32> {
         let label = |row: &[f64]| {
             let mut best = (f64::INFINITY, 0);
@@ -40,24 +41,25 @@ fn plain_lloyd(
                     .zip(row)
                     .for_each(|(sum, x)| *sum += weight * x);
             }
-            if total > 0.0 {
-                centroid
-                    .iter_mut()
-                    .zip(sum)
-                    .for_each(|(x, sum)| *x = sum / total);
+            if total == 0.0 {
+                return None;
             }
+            centroid
+                .iter_mut()
+                .zip(sum)
+                .for_each(|(x, sum)| *x = sum / total);
         }
         let new = nearest(&centroids);
         let settled = new == labels;
         labels = new;
         if centroids == old {
-            return (centroids, labels, iteration);
+            return Some((centroids, labels, iteration));
         }
         if settled {
-            return (centroids, labels, (iteration + 1).min(max_iter));
+            return Some((centroids, labels, (iteration + 1).min(max_iter)));
         }
     }
-    (centroids, labels, max_iter)
+    Some((centroids, labels, max_iter))
 }
 
 /// Rows of which some are taken as initial centroids, so that no cluster is empty at first.
@@ -108,27 +110,16 @@ fn cases(ties: bool) -> impl Strategy<Value = Case> {
     )
 }
 
-/// Whether several clusters begin at one point, so that all but the first of them are empty, which
-/// the plain algorithm above has no rule for.
-fn repeats(case: &Case) -> bool {
-    let init = case.init();
-    let rows: Vec<&[f64]> = init.chunks(case.d).collect();
-    (1..rows.len()).any(|i| rows[..i].contains(&rows[i]))
-}
-
 proptest! {
     /// Not where rows are as near to one centroid as to another: which of them wins depends on rounding.
     #[test]
     fn every_algorithm_equals_the_plain_one(case in cases(false), max_iter in 1_usize..12) {
-        prop_assume!(!repeats(&case));
         let samples = Samples::new(&case.values, case.d).unwrap();
         let samples = samples.with_weights(&case.weights).unwrap();
-        let (centroids, labels, iterations) =
-            plain_lloyd(&case.values, &case.weights, case.d, case.init(), max_iter);
-        let mut sizes = vec![0; case.k];
-        labels.iter().for_each(|&label| sizes[label as usize] += 1);
-        // A cluster that runs empty on the way is another one the oracle has no rule for.
-        prop_assume!(!sizes.contains(&0));
+        let plain = plain_lloyd(&case.values, &case.weights, case.d, case.init(), max_iter);
+        let Some((centroids, labels, iterations)) = plain else {
+            return Err(TestCaseError::reject("a cluster runs empty"));
+        };
         for algorithm in [Algorithm::Lloyd, Algorithm::Bounds, Algorithm::Auto] {
             let params = KMeans::params(case.k)
                 .init(Init::Centroids(case.init()))
