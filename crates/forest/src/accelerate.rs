@@ -4,22 +4,29 @@
 /// counting the bits of a word is one instruction instead of a dozen. The results are the same with
 /// and without them.
 ///
-/// This is a macro, because each of the two must have a closure of its own: a closure that is called in
-/// two places is inlined into neither if it is long, and compiled for no special instructions.
+/// This is a macro, because the closure must be inlined: one that is not is compiled for no special instructions.
 macro_rules! accelerated {
-    ($work:expr) => {{
+    (|| $work:expr) => {{
         #[cfg(target_arch = "x86_64")]
         let result = match $crate::accelerate::Accelerated::detect() {
-            Some(accelerated) => accelerated.run($work),
-            None => $work(),
+            Some(accelerated) => accelerated.run(
+                #[inline(always)]
+                || $work,
+            ),
+            None => $crate::accelerate::run_plain(|| $work),
         };
         #[cfg(not(target_arch = "x86_64"))]
-        let result = $work();
+        let result = $crate::accelerate::run_plain(|| $work);
         result
     }};
 }
 
 pub(crate) use accelerated;
+
+/// Runs a closure as it is.
+pub(crate) fn run_plain<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
 
 /// A processor with these instructions.
 #[cfg(target_arch = "x86_64")]

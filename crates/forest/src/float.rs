@@ -84,6 +84,12 @@ pub(crate) fn halfway<F: Float>(low: F, high: F) -> F {
     }
 }
 
+/// Whether no value is NaN or infinite. There is no early exit, so that it is vectorised.
+#[inline(always)]
+pub(crate) fn all_finite<F: Float>(values: &[F]) -> bool {
+    values.iter().fold(true, |ok, x| ok & x.widen().is_finite())
+}
+
 /// The upper halves of the orders of neighbouring values; returns whether all values are finite.
 #[inline(always)]
 pub(crate) fn upper_halves<F: Float>(values: &[F], upper: &mut [u32]) -> bool {

@@ -4,9 +4,13 @@ use rayon::prelude::*;
 
 use crate::accelerate::accelerated;
 use crate::bag::RowSet;
+use crate::float::all_finite;
 use crate::packed::{PackedRows, PackedTree};
 use crate::tree::{Descent, Leaf, Tree};
 use crate::{Float, ForestError, Samples};
+
+/// Bytes of neighbouring rows that are asked about together as they are: about half a second-level cache.
+const UNPACKED: usize = 1 << 18;
 
 /// What every kind of forest is made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,12 +34,11 @@ pub(crate) struct Question<'a> {
 }
 
 impl<F: Float> Forest<F> {
-    /// Rows that are asked about together, of so many: few enough for them to stay in the second-level cache when
-    /// packed and for every thread to have some, many enough to use each tree while its nodes are there.
-    fn block_len(&self, n_rows: usize) -> usize {
+    /// Rows that are asked about together, of so many: of those that stay in the second-level cache few enough for
+    /// every thread to have some.
+    fn block_len(&self, n_rows: usize, longest: usize) -> usize {
         let share = n_rows.div_ceil(4 * rayon::current_num_threads());
-        let block_len = PackedRows::<F>::block_len(self.n_features).min(share);
-        block_len.clamp(16, 1 << 12).next_multiple_of(16)
+        longest.min(share).clamp(16, 1 << 12).next_multiple_of(16)
     }
 
     pub(crate) fn check(&self, samples: &Samples<F>) -> Result<(), ForestError> {
@@ -67,22 +70,26 @@ impl<F: Float> Forest<F> {
         write: impl Fn(&mut O, &[f64], usize) + Sync,
     ) -> Result<(), ForestError> {
         self.check_width(samples.n_features())?;
-        let block_len = self.block_len(out.len());
         let packed = PackedTree::all(&self.trees, self.n_features, out.len());
+        let longest = match &packed {
+            Some(_) => PackedRows::<F>::block_len(self.n_features),
+            None => UNPACKED / (self.n_features * size_of::<F>()),
+        };
+        let block_len = self.block_len(out.len(), longest);
         let blocks = out.par_chunks_mut(block_len).enumerate();
         let asked = blocks.map(|(block, out)| {
             accelerated!(|| {
                 let first = block * block_len;
                 let mut permuted = Vec::new();
                 let rows = self.rows(samples, first, out.len(), question, &mut permuted);
-                // Values are checked here instead of before, because they are in the cache now.
+                // Values are checked when they are read for another purpose or have been, because they are in the
+                // cache then: here, or below.
                 let packed = match &packed {
                     Some(trees) => match PackedRows::new(rows, self.n_features) {
                         Some(rows) => Some((trees, rows)),
                         None => return false,
                     },
-                    None if rows.iter().fold(true, |ok, x| ok & x.widen().is_finite()) => None,
-                    None => return false,
+                    None => None,
                 };
                 let mut numbers: Vec<u32> = (0..out.len() as u32).collect();
                 let mut leaves = vec![0; out.len()];
@@ -107,6 +114,9 @@ impl<F: Float> Forest<F> {
                         let plain = (tree, rows, self.n_features);
                         self.add_up(tree, &plain, &numbers, leaves, &mut sums);
                     }
+                }
+                if packed.is_none() && !all_finite(rows) {
+                    return false;
                 }
                 let sums = sums.chunks_exact(self.n_values);
                 for ((out, sums), voters) in out.iter_mut().zip(sums).zip(voters) {
@@ -171,7 +181,8 @@ impl<F: Float> Forest<F> {
     pub(crate) fn apply(&self, samples: Samples<F>) -> Vec<u32> {
         let n_trees = self.trees.len();
         let mut all = vec![0; samples.n_samples() * n_trees];
-        let block_len = self.block_len(samples.n_samples());
+        let longest = UNPACKED / (self.n_features * size_of::<F>());
+        let block_len = self.block_len(samples.n_samples(), longest);
         let blocks = all.par_chunks_mut(block_len * n_trees).enumerate();
         blocks.for_each(|(block, out)| {
             let n_rows = out.len() / n_trees;

@@ -49,6 +49,7 @@ mod linfa;
 mod packed;
 mod pairs;
 mod params;
+mod prefetch;
 mod progress;
 mod random;
 mod ranking;

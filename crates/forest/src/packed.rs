@@ -12,7 +12,7 @@ use crate::float::upper_halves;
 use crate::tree::{ABREAST, CLASS, Descent, Leaf, Node, Tree, VALUES};
 
 /// Trees from which on it pays to pack the rows.
-const FEW: usize = 8;
+const FEW: usize = 4;
 
 /// Nodes in a cache line.
 const LINE: usize = 64 / size_of::<PackedNode>();
@@ -246,12 +246,12 @@ mod tests {
             .collect();
         let labels: Vec<u32> = (0..400).map(|_| below(3) as u32).collect();
         // Leaves with a class, and leaves with values.
-        let params = RandomForest::params().n_trees(FEW).min_samples_leaf(2);
+        let params = RandomForest::params().n_trees(2 * FEW).min_samples_leaf(2);
         let model = params
             .fit_samples(Samples::new(&values, 3).unwrap(), &labels)
             .unwrap();
         let trees = &model.forest.trees;
-        assert!(PackedTree::all(&trees[1..], 3, 400).is_none());
+        assert!(PackedTree::all(&trees[..FEW - 1], 3, 400).is_none());
         let packed = PackedTree::all(trees, 3, 400).unwrap();
         let mut kinds = [0, 0];
         for n in [1, 2, 15, 16, 17, 33, 400] {

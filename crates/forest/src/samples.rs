@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::float::all_finite;
 use crate::{Float, ForestError};
 
 /// Samples to learn from or to predict for: a borrowed matrix, one row a sample, with an optional
@@ -100,11 +101,8 @@ impl<'a, F: Float> Samples<'a, F> {
     /// Refuses NaN and infinities, naming the first one in row-major order.
     pub(crate) fn check_finite(&self) -> Result<(), ForestError> {
         const CHUNK: usize = 1 << 14;
-        // A plain fold has no early exit and is therefore vectorised.
-        let bad = self
-            .values
-            .par_chunks(CHUNK)
-            .position_first(|values| !values.iter().fold(true, |ok, x| ok & x.widen().is_finite()));
+        let chunks = self.values.par_chunks(CHUNK);
+        let bad = chunks.position_first(|values| !all_finite(values));
         let Some(chunk) = bad else {
             return Ok(());
         };

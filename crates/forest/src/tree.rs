@@ -3,6 +3,7 @@
 use std::hint::select_unpredictable;
 
 use crate::Float;
+use crate::prefetch::prefetch;
 
 /// What stands instead of a feature in a leaf of one class.
 pub(crate) const CLASS: u32 = u32::MAX;
@@ -53,9 +54,16 @@ pub(crate) trait Descent {
 /// Rows that go down together, so that while one waits for memory the others go on.
 pub(crate) const ABREAST: usize = 16;
 
+/// Rows that are asked for before they set out.
+const AHEAD: usize = 8;
+
+/// Bytes of the longest rows that are asked for.
+const LONGEST: usize = 1 << 12;
+
 /// A tree as it is, and neighbouring rows of so many features.
 impl<F: Float> Descent for (&Tree<F>, &[F], usize) {
-    /// When a row has arrived, the next sets out.
+    /// When a row has arrived, the next sets out. Memory is read while rows go down, because some of them are asked
+    /// for before.
     #[inline(always)]
     fn leaves_of(&self, numbers: &[u32], leaves: &mut [u32]) {
         let (tree, rows, n_features) = *self;
@@ -68,6 +76,7 @@ impl<F: Float> Descent for (&Tree<F>, &[F], usize) {
             *state = (0, values(place), place);
         }
         let mut next = n_under_way;
+        let asks = n_features * size_of::<F>() <= LONGEST;
         while n_under_way > 0 {
             let mut lane = 0;
             while lane < n_under_way {
@@ -83,6 +92,9 @@ impl<F: Float> Descent for (&Tree<F>, &[F], usize) {
                 }
                 leaves[place] = at;
                 if next < leaves.len() {
+                    if asks && next + AHEAD < leaves.len() {
+                        prefetch(&rows[values(next + AHEAD)..][..n_features]);
+                    }
                     under_way[lane] = (0, values(next), next);
                     next += 1;
                     lane += 1;
