@@ -124,7 +124,7 @@ fn main() {
                 start_another(&["meddle", &own_id, "T", "9", "1", &id], true);
             }
             "stopped by another" if turn == 0 => {
-                start_another(&["meddle", &own_id, "R", "19", "1", &id], true);
+                start_another(&["meddle", &own_id, "R", "19", "1000", &id], true);
             }
             "continued by another" if turn == 0 => {
                 start_another(&["meddle", &own_id, "T", "18", "1000", &id], true);
