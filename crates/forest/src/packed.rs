@@ -113,7 +113,7 @@ pub(crate) struct PackedRows<'a, F> {
 impl<'a, F: Float> PackedRows<'a, F> {
     /// Rows that take about a second-level cache: of more, a tree costs the less for each the more there are.
     pub(crate) fn block_len(n_features: usize) -> usize {
-        (1 << 20) / ((n_features + 2) * size_of::<u32>())
+        (1 << 19) / ((n_features + 2) * size_of::<u32>())
     }
 
     /// Nothing if a value is not finite.
