@@ -178,7 +178,7 @@ impl<F: Float> Descent for PackedDescent<'_, F> {
     /// Rows go down some nodes before it is looked which have arrived.
     #[inline(always)]
     fn leaves_of(&self, numbers: &[u32], leaves: &mut [u32]) {
-        const NODES: usize = 4;
+        const NODES: usize = 8;
         let leaves = &mut leaves[..numbers.len()];
         let start = |place: usize| numbers[place] * (self.n_features as u32 + 2);
         // Where each is in the tree, where its values begin, and its place.
@@ -198,20 +198,22 @@ impl<F: Float> Descent for PackedDescent<'_, F> {
             for (at, &start) in at.iter_mut().zip(&starts) {
                 *at = self.child(*at, start);
             }
-            let mut lane = 0;
-            while lane < n_under_way {
-                if at[lane] != before[lane] {
-                    lane += 1;
-                    continue;
-                }
+            // Bits of the lanes that have arrived, because which these are cannot be guessed either.
+            let mut arrived = 0_u32;
+            for lane in 0..ABREAST {
+                arrived |= u32::from(at[lane] == before[lane]) << lane;
+            }
+            arrived &= (1 << n_under_way) - 1;
+            while arrived != 0 {
+                // From the last one on, so that the lane that takes the place of another has been looked at.
+                let lane = arrived.ilog2() as usize;
+                arrived ^= 1 << lane;
                 leaves[places[lane]] = at[lane];
                 if next < leaves.len() {
                     (at[lane], starts[lane], places[lane]) = (0, start(next), next);
                     next += 1;
-                    lane += 1;
                 } else {
                     n_under_way -= 1;
-                    // The one that has arrived stays where it is.
                     at.swap(lane, n_under_way);
                     starts.swap(lane, n_under_way);
                     places.swap(lane, n_under_way);
