@@ -36,7 +36,11 @@ pub(crate) struct Question<'a> {
 impl<F: Float> Forest<F> {
     /// Rows that are asked about together, of so many: of those that stay in the second-level cache few enough for
     /// every thread to have some.
-    fn block_len(&self, n_rows: usize, longest: usize) -> usize {
+    fn block_len(&self, n_rows: usize, packed: bool) -> usize {
+        let longest = match packed {
+            true => PackedRows::<F>::block_len(self.n_features),
+            false => UNPACKED / (self.n_features * size_of::<F>()),
+        };
         let share = n_rows.div_ceil(4 * rayon::current_num_threads());
         longest.min(share).clamp(16, 1 << 12).next_multiple_of(16)
     }
@@ -71,11 +75,7 @@ impl<F: Float> Forest<F> {
     ) -> Result<(), ForestError> {
         self.check_width(samples.n_features())?;
         let packed = PackedTree::all(&self.trees, self.n_features, out.len());
-        let longest = match &packed {
-            Some(_) => PackedRows::<F>::block_len(self.n_features),
-            None => UNPACKED / (self.n_features * size_of::<F>()),
-        };
-        let block_len = self.block_len(out.len(), longest);
+        let block_len = self.block_len(out.len(), packed.is_some());
         let blocks = out.par_chunks_mut(block_len).enumerate();
         let asked = blocks.map(|(block, out)| {
             accelerated!(|| {
@@ -181,8 +181,7 @@ impl<F: Float> Forest<F> {
     pub(crate) fn apply(&self, samples: Samples<F>) -> Vec<u32> {
         let n_trees = self.trees.len();
         let mut all = vec![0; samples.n_samples() * n_trees];
-        let longest = UNPACKED / (self.n_features * size_of::<F>());
-        let block_len = self.block_len(samples.n_samples(), longest);
+        let block_len = self.block_len(samples.n_samples(), false);
         let blocks = all.par_chunks_mut(block_len * n_trees).enumerate();
         blocks.for_each(|(block, out)| {
             let n_rows = out.len() / n_trees;
